@@ -1,0 +1,115 @@
+//! The table of commands: how one is found, run, and turned into an exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// One command of `cargo xtask`.
+pub(crate) struct Command {
+    /// What is typed.
+    pub(crate) name: &'static str,
+    /// One line, shown in the list of commands.
+    pub(crate) help: &'static str,
+    /// Does the work, given the arguments after the name.
+    pub(crate) run: fn(&[String]) -> Result<(), Failure>,
+}
+
+/// Why a command did not succeed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The command was called in a wrong way: exit code 2.
+    Usage(String),
+    /// The command did its work and the answer is no, or it could not do it: exit code 1.
+    Failed(String),
+}
+
+/// Runs the command that the first argument names, and gives its exit code: 0 done, 1 failed, 2 wrong usage.
+pub(crate) fn dispatch(commands: &[Command], arguments: &[String]) -> ExitCode {
+    match select(commands, arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(reason)) => {
+            eprintln!("xtask: {reason}\n\n{}", usage(commands));
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(reason)) => {
+            eprintln!("xtask: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn select(commands: &[Command], arguments: &[String]) -> Result<(), Failure> {
+    let Some((name, rest)) = arguments.split_first() else {
+        return Err(Failure::Usage("no command given".to_owned()));
+    };
+    if matches!(name.as_str(), "help" | "-h" | "--help") {
+        println!("{}", usage(commands));
+        return Ok(());
+    }
+    match commands.iter().find(|command| command.name == name) {
+        Some(command) => (command.run)(rest),
+        None => Err(Failure::Usage(format!("unknown command `{name}`"))),
+    }
+}
+
+/// Lists the commands, one a line.
+fn usage(commands: &[Command]) -> String {
+    let mut text = "usage: cargo xtask COMMAND\n".to_owned();
+    for command in commands {
+        text += &format!("\n  {:<8} {}", command.name, command.help);
+    }
+    text
+}
+
+/// Refuses any argument, for commands that take none.
+///
+/// # Errors
+/// [`Failure::Usage`] with the first argument.
+pub(crate) fn no_arguments(arguments: &[String]) -> Result<(), Failure> {
+    match arguments.first() {
+        None => Ok(()),
+        Some(first) => Err(Failure::Usage(format!("unexpected argument `{first}`"))),
+    }
+}
+
+/// The root folder of the workspace, where the commands work.
+pub(crate) fn workspace_root() -> PathBuf {
+    let manifest_dir =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    manifest_dir.parent().map_or(manifest_dir.clone(), Path::to_path_buf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMANDS: &[Command] = &[
+        Command { name: "good", help: "succeeds", run: no_arguments },
+        Command { name: "bad", help: "fails", run: |_| Err(Failure::Failed("no".to_owned())) },
+    ];
+
+    fn select_words(words: &[&str]) -> Result<(), Failure> {
+        let arguments: Vec<String> = words.iter().map(ToString::to_string).collect();
+        select(COMMANDS, &arguments)
+    }
+
+    #[test]
+    fn a_known_command_runs_with_the_arguments_after_its_name() {
+        assert_eq!(select_words(&["good"]), Ok(()));
+        assert_eq!(select_words(&["bad"]), Err(Failure::Failed("no".to_owned())));
+        let extra = Failure::Usage("unexpected argument `more`".to_owned());
+        assert_eq!(select_words(&["good", "more"]), Err(extra));
+    }
+
+    #[test]
+    fn an_unknown_or_missing_command_is_wrong_usage() {
+        assert_eq!(select_words(&["no"]), Err(Failure::Usage("unknown command `no`".to_owned())));
+        assert_eq!(select_words(&[]), Err(Failure::Usage("no command given".to_owned())));
+        assert_eq!(dispatch(COMMANDS, &["no".to_owned()]), ExitCode::from(2));
+    }
+
+    #[test]
+    fn the_list_has_a_line_for_each_command() {
+        let list = usage(COMMANDS);
+        assert!(list.contains("\n  good     succeeds") && list.contains("\n  bad      fails"));
+    }
+}

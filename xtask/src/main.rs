@@ -1,0 +1,24 @@
+//! Development automation: `cargo xtask COMMAND`.
+//!
+//! To add a command, write a module with a `run` function and give it a line in [`COMMANDS`].
+
+#![forbid(unsafe_code)]
+
+mod ci;
+mod command;
+mod tidy;
+
+use std::process::ExitCode;
+
+use command::Command;
+
+/// Every command, in the order in which the help lists them.
+const COMMANDS: &[Command] = &[
+    Command { name: "ci", help: "everything a change must pass: fmt, clippy, doc, tidy, tests", run: ci::run },
+    Command { name: "tidy", help: "the rules of CONTRIBUTING.md that a program can check", run: tidy::run },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    command::dispatch(COMMANDS, &arguments)
+}
