@@ -1,0 +1,172 @@
+//! A command whose turn has come: what each line shall get, and what became of it.
+
+use std::time::Duration;
+
+use crate::command::{Order, has_passed};
+use crate::line::Lines;
+use crate::{Cause, Failure, Instruction, Level, LineId, LineName, Outcome, Refusal, Ticket, Value, Verb};
+
+/// An action of the back-ends. The board never uses a number twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ActionId(pub(crate) u64);
+
+/// What the back-ends are at.
+#[derive(Debug)]
+pub(crate) struct Action {
+    ticket: Option<Ticket>,
+    cause: Cause,
+    shares: Vec<Share>,
+}
+
+/// One line's part of an action. Its name is kept for the reply: the line may be gone by then.
+#[derive(Debug)]
+struct Share {
+    line: LineId,
+    name: LineName,
+    level: Level,
+    /// `None` until the back-end has answered.
+    outcome: Option<Outcome>,
+}
+
+/// What an outcome makes of a line.
+pub(crate) struct Settled {
+    /// The line's value from now on; `None` where it stays as it was.
+    pub(crate) value: Option<Value>,
+    pub(crate) cause: Cause,
+}
+
+impl Action {
+    /// Decides what each line shall get. This is where a command that is too late ends.
+    pub(crate) fn begin(order: &Order, now: Duration, lines: &Lines) -> Result<Self, Refusal> {
+        if has_passed(order.deadline, now) {
+            return Err(Refusal::Expired);
+        }
+        // The lines are there, and outputs: one that is removed or turned round takes what waits for it along.
+        let shares = order.sets.iter().filter_map(|&(line, verb)| Some(Share::new(lines.get(line)?, verb)));
+        let shares = shares.collect::<Result<_, _>>()?;
+        Ok(Self { ticket: order.ticket, cause: order.cause.clone(), shares })
+    }
+
+    pub(crate) fn instruction(&self, id: ActionId, deadline: Option<Duration>) -> Instruction {
+        let sets = self.shares.iter().map(|share| (share.line, share.level)).collect();
+        Instruction::Act { action: id, sets, cause: self.cause.clone(), deadline }
+    }
+
+    /// Takes a line's outcome; `None` if the line is not of this action or settled already.
+    pub(crate) fn settle(&mut self, line: LineId, outcome: Outcome) -> Option<Settled> {
+        let share = self.shares.iter_mut().find(|share| share.line == line && share.outcome.is_none())?;
+        let value = match &outcome {
+            Ok(()) => Some(share.level.into()),
+            Err(Failure::NotDone(_)) => None,
+            Err(Failure::Unknown(_)) => Some(Value::Unknown),
+        };
+        share.outcome = Some(outcome);
+        Some(Settled { value, cause: self.cause.clone() })
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.shares.iter().all(|share| share.outcome.is_some())
+    }
+
+    /// Returns the answer to whoever wanted it, if anyone did.
+    pub(crate) fn reply(self) -> Option<Instruction> {
+        let ticket = self.ticket?;
+        Some(Instruction::Reply { ticket, result: self.result() })
+    }
+
+    fn result(self) -> Result<Vec<(LineName, Value)>, Refusal> {
+        let is_done = |share: &Share| matches!(share.outcome, Some(Ok(())));
+        let any_done = self.shares.iter().any(is_done);
+        let mut not_done = None;
+        for share in &self.shares {
+            let line = share.name.clone();
+            match share.outcome.clone() {
+                Some(Err(Failure::Unknown(reason))) => return Err(Refusal::Unknown { line, reason }),
+                Some(Err(Failure::NotDone(reason))) => not_done = not_done.or(Some((line, reason))),
+                Some(Ok(())) | None => {}
+            }
+        }
+        match not_done {
+            None => Ok(self.shares.into_iter().map(|share| (share.name, share.level.into())).collect()),
+            Some((line, reason)) if any_done => Err(Refusal::Partly { line, reason }),
+            Some((line, reason)) => Err(Refusal::NotDone { line, reason }),
+        }
+    }
+}
+
+impl Share {
+    fn new(line: &crate::Line, verb: Verb) -> Result<Self, Refusal> {
+        let name = line.name().clone();
+        match verb.level(line.value()) {
+            Some(level) => Ok(Self { line: line.id(), name, level, outcome: None }),
+            None => Err(Refusal::ValueUnknown(name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Outcome;
+    use crate::fixture::{Scene, not_done, unknown};
+
+    /// Returns the answer to a command that sets A and B, whose outcomes are these.
+    fn answer(a: Outcome, b: Outcome) -> Vec<String> {
+        let mut scene = Scene::new(&["A", "B"], &[]);
+        scene.ask(1, "A on, B off");
+        assert_eq!(scene.said(), ["act: A on B off"]);
+        scene.acted(a);
+        assert_eq!(scene.said(), Vec::<String>::new());
+        scene.acted(b);
+        scene.said()
+    }
+
+    #[test]
+    fn several_lines_are_answered_once_when_the_last_is_settled() {
+        assert_eq!(answer(Ok(()), Ok(())), ["reply 1: A on B off"]);
+    }
+
+    #[test]
+    fn what_no_line_took_is_not_done() {
+        assert_eq!(answer(not_done(), not_done()), ["refuse 1: A was not set: stuck"]);
+    }
+
+    #[test]
+    fn what_some_lines_took_is_partly_done() {
+        assert_eq!(answer(Ok(()), not_done()), ["refuse 1: B was not set, other lines were: stuck"]);
+    }
+
+    #[test]
+    fn one_line_that_is_unknown_makes_the_command_unknown() {
+        assert_eq!(answer(not_done(), unknown()), ["refuse 1: whether B was set is unknown: silent"]);
+        assert_eq!(answer(unknown(), Ok(())), ["refuse 1: whether A was set is unknown: silent"]);
+    }
+
+    #[test]
+    fn a_line_that_is_not_done_keeps_its_value() {
+        let mut scene = Scene::with_led_off();
+        scene.ask(1, "LED on");
+        scene.said();
+        scene.acted(not_done());
+        assert_eq!(scene.said(), ["refuse 1: LED was not set: stuck"]);
+        assert_eq!(scene.value("LED"), "off");
+    }
+
+    #[test]
+    fn a_line_whose_outcome_is_unknown_is_unknown_until_it_is_set_again() {
+        let mut scene = Scene::with_led_off();
+        scene.ask(1, "LED on");
+        scene.ask(2, "LED toggle");
+        scene.ask(3, "LED off");
+        scene.said();
+        scene.acted(unknown());
+        assert_eq!(scene.value("LED"), "unknown");
+        let said = [
+            "refuse 1: whether LED was set is unknown: silent",
+            "refuse 2: LED is unknown and cannot be toggled, only set on or off",
+            "act: LED off",
+        ];
+        assert_eq!(scene.said(), said);
+        scene.acted(Ok(()));
+        assert_eq!(scene.value("LED"), "off");
+    }
+}

@@ -1,0 +1,150 @@
+//! What the board is told, and what it says: its whole conversation.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use crate::{
+    ActionId, Cause, Command, Event, Level, LineId, LineName, PressId, Refusal, RuleId, Ticket, Value, WatcherId,
+};
+
+/// What happened, for [`Board::handle`](crate::Board::handle).
+///
+/// A fact about a line, action or press that is not there (any more) is ignored: it was under way when it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// Somebody wants outputs set. Answered by one [`Instruction::Reply`].
+    Command(Command),
+    /// A line of an [`Instruction::Act`] is settled. Each of its lines wants one such fact, in any order.
+    Acted {
+        /// The action.
+        action: ActionId,
+        /// The line of it.
+        line: LineId,
+        /// Whether the line took its level.
+        outcome: Outcome,
+    },
+    /// An input was pressed or released; the rules hear of it. The value it has already is no edge.
+    Edge {
+        /// The input; edges of an output are ignored.
+        line: LineId,
+        /// On for pressed, off for released.
+        level: Level,
+        /// When it happened, on the clock of `now`.
+        at: Duration,
+    },
+    /// A back-end says unasked what a line has: an input at the start, a far board's news. No rule hears of it.
+    Confirmed {
+        /// The line.
+        line: LineId,
+        /// What it has.
+        level: Level,
+        /// Who changed it.
+        cause: Cause,
+    },
+    /// Nobody can say any more what a line has: its chip or its far board is gone.
+    Lost {
+        /// The line.
+        line: LineId,
+        /// What happened.
+        cause: Cause,
+    },
+    /// The press of an [`Instruction::Deliver`] is settled.
+    Delivered {
+        /// The press.
+        press: PressId,
+        /// Whether its command was done.
+        outcome: Outcome,
+    },
+}
+
+/// What is to be done, from [`Board::poll`](crate::Board::poll).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Instruction {
+    /// Give these lines these levels, together. Answered by one [`Fact::Acted`] for each line.
+    Act {
+        /// The action.
+        action: ActionId,
+        /// At least one line, none twice, and what it shall have. It may have it already.
+        sets: Vec<(LineId, Level)>,
+        /// Who wants it.
+        cause: Cause,
+        /// From when on it must not be done any more. It has not passed, and whoever acts later has to heed it.
+        deadline: Option<Duration>,
+    },
+    /// Answer a command.
+    Reply {
+        /// The command's ticket.
+        ticket: Ticket,
+        /// What the command gave each line, in the command's order.
+        result: Result<Vec<(LineName, Value)>, Refusal>,
+    },
+    /// Tell a watcher of a change.
+    Notify {
+        /// The watcher.
+        watcher: WatcherId,
+        /// The change.
+        event: Event,
+        /// How many changes the watcher will never hear of, before this one.
+        missed: u32,
+    },
+    /// Send a rule's command. Answered by one [`Fact::Delivered`].
+    Deliver {
+        /// The rule.
+        rule: RuleId,
+        /// The press.
+        press: PressId,
+        /// Which of the rule's commands, from 0.
+        step: usize,
+        /// From when on it must not be done any more.
+        deadline: Duration,
+    },
+    /// Note how a press ended.
+    Report {
+        /// The rule.
+        rule: RuleId,
+        /// The press.
+        press: PressId,
+        /// The step it was delivered with, or would have been.
+        step: usize,
+        /// How it ended.
+        outcome: Outcome,
+    },
+}
+
+/// Instructions in the order they are to be carried out.
+pub(crate) type Instructions = VecDeque<Instruction>;
+
+/// How an action on one line, or a press, ended: done, or not.
+pub type Outcome = Result<(), Failure>;
+
+/// Why something is not known to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It had no effect and never will; it is safe to repeat.
+    NotDone(Cow<'static, str>),
+    /// It may have had its effect.
+    Unknown(Cow<'static, str>),
+}
+
+impl Failure {
+    /// Returns the reason.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::NotDone(reason) | Self::Unknown(reason) => reason,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotDone(reason) => write!(f, "not done: {reason}"),
+            Self::Unknown(reason) => write!(f, "unknown: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

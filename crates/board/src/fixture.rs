@@ -1,0 +1,162 @@
+//! A board on a stage, for the tests: what happens is told in short words, and what the board says is read as lines.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::{
+    ActionId, Board, Command, Fact, Failure, Instruction, Level, LineId, LineName, LineSpec, Outcome, PressId,
+    RuleSpec, Ticket, Trigger, Verb,
+};
+
+pub(crate) fn name(text: &str) -> LineName {
+    text.parse().unwrap()
+}
+
+pub(crate) fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+pub(crate) fn not_done() -> Outcome {
+    Err(Failure::NotDone("stuck".into()))
+}
+
+pub(crate) fn unknown() -> Outcome {
+    Err(Failure::Unknown("silent".into()))
+}
+
+/// Makes a command from `LED on, RELAY toggle`.
+pub(crate) fn command(ticket: u64, sets: &str) -> Command {
+    let set = |text: &str| match text.trim().split_once(' ') {
+        Some((line, "on")) => (name(line), Verb::On),
+        Some((line, "off")) => (name(line), Verb::Off),
+        Some((line, "toggle")) => (name(line), Verb::Toggle),
+        _ => panic!("{text}"),
+    };
+    let sets = sets.split_terminator(',').map(set).collect();
+    Command { ticket: Ticket(ticket), cause: "test".into(), sets, deadline: None }
+}
+
+pub(crate) struct Scene {
+    pub(crate) board: Board,
+    pub(crate) now: Duration,
+    /// What the back-ends have been told and not answered, the oldest first.
+    pub(crate) actions: VecDeque<(ActionId, LineId)>,
+    /// What is being delivered, the oldest first.
+    presses: VecDeque<PressId>,
+}
+
+impl Scene {
+    pub(crate) fn new(outputs: &[&str], inputs: &[&str]) -> Self {
+        let mut board = Board::new();
+        for output in outputs {
+            board.add_line(ms(0), LineSpec::output(name(output))).unwrap();
+        }
+        for input in inputs {
+            board.add_line(ms(0), LineSpec::input(name(input))).unwrap();
+        }
+        Self { board, now: ms(0), actions: VecDeque::new(), presses: VecDeque::new() }
+    }
+
+    /// Makes a board with the output LED that is off and said so.
+    pub(crate) fn with_led_off() -> Self {
+        let mut scene = Self::new(&["LED"], &[]);
+        scene.confirm("LED", Level::Off);
+        scene
+    }
+
+    pub(crate) fn line(&self, text: &str) -> LineId {
+        self.board.line(&name(text)).unwrap().id()
+    }
+
+    pub(crate) fn value(&self, text: &str) -> String {
+        self.board.read(&name(text)).unwrap().to_string()
+    }
+
+    pub(crate) fn wait_until(&mut self, now_ms: u64) {
+        self.now = ms(now_ms);
+        self.board.handle_timeout(self.now);
+    }
+
+    pub(crate) fn ask(&mut self, ticket: u64, sets: &str) {
+        self.board.handle(self.now, Fact::Command(command(ticket, sets)));
+    }
+
+    pub(crate) fn ask_by(&mut self, ticket: u64, sets: &str, deadline_ms: u64) {
+        let command = Command { deadline: Some(ms(deadline_ms)), ..command(ticket, sets) };
+        self.board.handle(self.now, Fact::Command(command));
+    }
+
+    /// Settles the oldest line that a back-end was told.
+    pub(crate) fn acted(&mut self, outcome: Outcome) {
+        let (action, line) = self.actions.pop_front().unwrap();
+        self.board.handle(self.now, Fact::Acted { action, line, outcome });
+    }
+
+    pub(crate) fn confirm(&mut self, line: &str, level: Level) {
+        let line = self.line(line);
+        self.board.handle(self.now, Fact::Confirmed { line, level, cause: "test".into() });
+    }
+
+    pub(crate) fn edge(&mut self, line: &str, level: Level) {
+        let line = self.line(line);
+        self.board.handle(self.now, Fact::Edge { line, level, at: self.now });
+    }
+
+    /// Presses and releases an input.
+    pub(crate) fn press(&mut self, line: &str) {
+        self.edge(line, Level::On);
+        self.edge(line, Level::Off);
+    }
+
+    pub(crate) fn rule(&mut self, line: &str, on: Trigger, steps: usize, within_ms: u64) {
+        let steps = steps.try_into().unwrap();
+        self.board.add_rule(RuleSpec { line: name(line), on, steps, within: ms(within_ms) }).unwrap();
+    }
+
+    /// Settles the oldest press that is being delivered.
+    pub(crate) fn delivered(&mut self, outcome: Outcome) {
+        let press = self.presses.pop_front().unwrap();
+        self.board.handle(self.now, Fact::Delivered { press, outcome });
+    }
+
+    /// Returns what the board has said since the last call.
+    pub(crate) fn said(&mut self) -> Vec<String> {
+        let mut said = Vec::new();
+        while let Some(instruction) = self.board.poll() {
+            said.push(self.hear(instruction));
+        }
+        said
+    }
+
+    fn hear(&mut self, instruction: Instruction) -> String {
+        match instruction {
+            Instruction::Act { action, sets, .. } => {
+                self.actions.extend(sets.iter().map(|&(line, _)| (action, line)));
+                let text = |&(id, level): &(LineId, Level)| {
+                    let line = self.board.lines().find(|line| line.id() == id).unwrap();
+                    format!(" {} {}", line.name(), crate::Value::from(level))
+                };
+                format!("act:{}", sets.iter().map(text).collect::<String>())
+            }
+            Instruction::Reply { ticket, result: Ok(values) } => {
+                let values: String = values.iter().map(|(line, value)| format!(" {line} {value}")).collect();
+                format!("reply {}:{values}", ticket.0)
+            }
+            Instruction::Reply { ticket, result: Err(refusal) } => format!("refuse {}: {refusal}", ticket.0),
+            Instruction::Notify { watcher, event, missed } => {
+                let missed = if missed == 0 { String::new() } else { format!(" ({missed} missed)") };
+                format!("tell {}: #{} {} {}{missed}", watcher.0, event.seq, event.line, event.value)
+            }
+            Instruction::Deliver { rule, press, step, .. } => {
+                self.presses.push_back(press);
+                format!("deliver {}: step {step}", rule.index())
+            }
+            Instruction::Report { rule, step, outcome: Ok(()), .. } => {
+                format!("report {}: step {step} done", rule.index())
+            }
+            Instruction::Report { rule, step, outcome: Err(failure), .. } => {
+                format!("report {}: step {step} {failure}", rule.index())
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The board of one process: its lines, their values, who watches them, and the rules that turn an edge into a command.
+//!
+//! It is a pure state machine. It does no IO, reads no clock and draws no random numbers: time is an argument, a
+//! [`Duration`](std::time::Duration) on the caller's clock, from any start. Facts go in with [`Board::handle`];
+//! instructions come out of [`Board::poll`] until it says `None`; [`Board::timeout`] says when
+//! [`Board::handle_timeout`] wants to be called.
+//!
+//! | the board says | the caller does | and answers |
+//! |---|---|---|
+//! | [`Instruction::Act`] | tells the back-ends | [`Fact::Acted`], once for each line |
+//! | [`Instruction::Reply`] | tells who asked | |
+//! | [`Instruction::Notify`] | tells the watcher | [`Board::hold`] when its queue is full |
+//! | [`Instruction::Deliver`] | sends the rule's command | [`Fact::Delivered`] |
+//! | [`Instruction::Report`] | logs how a press ended | |
+//!
+//! # Promises
+//!
+//! - Every command gets exactly one reply, and every press exactly one report.
+//! - A value is what the back-end confirmed, never what somebody hoped for.
+//! - Commands on one line are done one at a time, in the order they came. One that has to wait beyond its deadline is
+//!   refused; it is never done late.
+//! - Everything that can grow has a bound, a public constant.
+//!
+//! # Examples
+//!
+//! A board with one LED, switched by one command:
+//!
+//! ```
+//! use std::time::Duration;
+//! use soquete_board::*;
+//!
+//! let now = Duration::ZERO;
+//! let led = LineName::try_from("LED")?;
+//! let mut board = Board::new();
+//! let line = board.add_line(now, LineSpec::output(led.clone()))?;
+//!
+//! // A front-end hears `LED ON`.
+//! board.handle(now, Fact::Command(Command {
+//!     ticket: Ticket(1),
+//!     cause: Cause::from("text 127.0.0.1:40312"),
+//!     sets: vec![(led.clone(), Verb::On)],
+//!     deadline: None,
+//! }));
+//!
+//! // The board wants it done; the back-end does it and says so.
+//! let Some(Instruction::Act { action, sets, .. }) = board.poll() else { panic!("no action") };
+//! assert_eq!(sets, [(line, Level::On)]);
+//! board.handle(now, Fact::Acted { action, line, outcome: Ok(()) });
+//!
+//! // Only now has the LED a value, and only now is the command answered.
+//! assert_eq!(board.read(&led), Ok(Value::On));
+//! let result = Ok(vec![(led, Value::On)]);
+//! assert_eq!(board.poll(), Some(Instruction::Reply { ticket: Ticket(1), result }));
+//! assert_eq!(board.poll(), None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod action;
+mod board;
+mod cause;
+mod command;
+mod fact;
+#[cfg(test)]
+mod fixture;
+mod line;
+mod name;
+mod queue;
+mod refusal;
+mod rule;
+mod value;
+mod watch;
+
+pub use action::ActionId;
+pub use board::Board;
+pub use cause::Cause;
+pub use command::{Command, LINES_PER_COMMAND_MAX, Ticket};
+pub use fact::{Fact, Failure, Instruction, Outcome};
+pub use line::{LINES_MAX, Line, LineId, LineSpec};
+pub use name::{LineName, NAME_BYTES_MAX, NameError, RESERVED_WORDS};
+pub use queue::COMMANDS_WAITING_MAX;
+pub use refusal::Refusal;
+pub use rule::{PRESSES_WAITING_MAX, PressCounts, PressId, RULES_MAX, Rule, RuleId, RuleSpec, Trigger};
+pub use value::{Direction, Level, Preset, Value, Verb};
+pub use watch::{Event, WATCHERS_MAX, WatcherId};

@@ -1,0 +1,307 @@
+//! The order of commands: each line does one at a time, in the order in which they came.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use crate::action::{Action, Settled};
+use crate::command::Order;
+use crate::fact::Instructions;
+use crate::line::Lines;
+use crate::{ActionId, Instruction, LineId, Outcome, Refusal, Ticket};
+
+/// The most commands that wait for one line behind the one in front; a command beyond is refused as busy.
+pub const COMMANDS_WAITING_MAX: usize = 64;
+
+/// The commands under way.
+///
+/// A command takes its place in the queue of each of its lines at once, and its turn comes when it is in front in all
+/// of them. All queues agree on who came first, so no two commands wait for each other. A line whose part is settled
+/// goes on with the next command, and need not wait for the other lines of this one.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    waiting: BTreeMap<ActionId, Order>,
+    acting: BTreeMap<ActionId, Action>,
+    /// For each line that has any: first the one that acts on it or is next, then those behind it. Never empty.
+    turns: BTreeMap<LineId, VecDeque<ActionId>>,
+    /// Those of `waiting` that have a deadline.
+    deadlines: BTreeSet<(Duration, ActionId)>,
+    last_id: u64,
+}
+
+impl Queue {
+    /// Says of which line, if any, too many commands wait for this one.
+    pub(crate) fn busy(&self, order: &Order) -> Option<LineId> {
+        let is_full = |line: &LineId| self.turns.get(line).is_some_and(|turns| turns.len() > COMMANDS_WAITING_MAX);
+        order.lines().find(is_full)
+    }
+
+    /// Puts a command at the end, and begins it where that is the front.
+    pub(crate) fn push(&mut self, now: Duration, lines: &Lines, order: Order, out: &mut Instructions) {
+        self.last_id += 1;
+        let id = ActionId(self.last_id);
+        let own: Vec<LineId> = order.lines().collect();
+        for line in &own {
+            self.turns.entry(*line).or_default().push_back(id);
+        }
+        if let Some(deadline) = order.deadline {
+            self.deadlines.insert((deadline, id));
+        }
+        self.waiting.insert(id, order);
+        self.advance(now, lines, own, out);
+    }
+
+    /// Takes the outcome of one line of an action; `None` if none is awaited.
+    pub(crate) fn settle(&mut self, id: ActionId, line: LineId, outcome: Outcome) -> Option<Settled> {
+        self.acting.get_mut(&id)?.settle(line, outcome)
+    }
+
+    /// Lets a line that was settled go on, after answering the command if the line was its last.
+    pub(crate) fn go_on(&mut self, now: Duration, lines: &Lines, id: ActionId, line: LineId, out: &mut Instructions) {
+        if self.acting.get(&id).is_some_and(Action::is_settled) {
+            out.extend(self.acting.remove(&id).and_then(Action::reply));
+        }
+        self.leave(line, id);
+        self.advance(now, lines, vec![line], out);
+    }
+
+    /// Refuses the commands whose deadline has passed while they waited.
+    pub(crate) fn expire(&mut self, now: Duration, lines: &Lines, out: &mut Instructions) {
+        let late = self.deadlines.iter().take_while(|&&(deadline, _)| deadline <= now);
+        let late: Vec<ActionId> = late.map(|&(_, id)| id).collect();
+        self.refuse(now, lines, &late, &Refusal::Expired, out);
+    }
+
+    /// Refuses these of the commands that wait.
+    pub(crate) fn refuse(
+        &mut self,
+        now: Duration,
+        lines: &Lines,
+        ids: &[ActionId],
+        refusal: &Refusal,
+        out: &mut Instructions,
+    ) {
+        let mut freed = Vec::new();
+        for &id in ids {
+            if let Some(order) = self.take_waiting(id) {
+                freed.extend(self.drop_order(id, &order, refusal.clone(), out));
+            }
+        }
+        self.advance(now, lines, freed, out);
+    }
+
+    /// Returns the commands that wait for a line, in their order.
+    pub(crate) fn waiting_for(&self, line: LineId) -> Vec<ActionId> {
+        let ids = self.turns.get(&line).into_iter().flatten().copied();
+        ids.filter(|id| self.waiting.contains_key(id)).collect()
+    }
+
+    /// Returns all commands that wait, in their order.
+    pub(crate) fn waiting(&self) -> Vec<ActionId> {
+        self.waiting.keys().copied().collect()
+    }
+
+    /// Returns the action that a line is at.
+    pub(crate) fn acting_on(&self, line: LineId) -> Option<ActionId> {
+        let front = self.turns.get(&line)?.front()?;
+        self.acting.contains_key(front).then_some(*front)
+    }
+
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.deadlines.first().map(|&(deadline, _)| deadline)
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.acting.is_empty()
+    }
+
+    /// Begins what has become first in line by these lines' going on.
+    fn advance(&mut self, now: Duration, lines: &Lines, mut freed: Vec<LineId>, out: &mut Instructions) {
+        while let Some(line) = freed.pop() {
+            let Some(id) = self.ready(line) else { continue };
+            let Some(order) = self.take_waiting(id) else { continue };
+            match Action::begin(&order, now, lines) {
+                Ok(action) => {
+                    out.push_back(action.instruction(id, order.deadline));
+                    self.acting.insert(id, action);
+                }
+                Err(refusal) => freed.extend(self.drop_order(id, &order, refusal, out)),
+            }
+        }
+    }
+
+    /// Returns the command in front of a line, if it waits and is in front of all its lines.
+    fn ready(&self, line: LineId) -> Option<ActionId> {
+        let front = |line| self.turns.get(&line).and_then(VecDeque::front).copied();
+        let id = front(line)?;
+        let mut own = self.waiting.get(&id)?.lines();
+        own.all(|line| front(line) == Some(id)).then_some(id)
+    }
+
+    fn take_waiting(&mut self, id: ActionId) -> Option<Order> {
+        let order = self.waiting.remove(&id)?;
+        if let Some(deadline) = order.deadline {
+            self.deadlines.remove(&(deadline, id));
+        }
+        Some(order)
+    }
+
+    /// Answers a command that will not be done. Returns its lines, which may go on.
+    fn drop_order(&mut self, id: ActionId, order: &Order, refusal: Refusal, out: &mut Instructions) -> Vec<LineId> {
+        out.extend(order.ticket.map(|ticket| refused(ticket, refusal)));
+        let own: Vec<LineId> = order.lines().collect();
+        own.iter().for_each(|&line| self.leave(line, id));
+        own
+    }
+
+    fn leave(&mut self, line: LineId, id: ActionId) {
+        if let Some(turns) = self.turns.get_mut(&line) {
+            turns.retain(|&other| other != id);
+            if turns.is_empty() {
+                self.turns.remove(&line);
+            }
+        }
+    }
+}
+
+/// Answers a command that will not be done.
+pub(crate) fn refused(ticket: Ticket, refusal: Refusal) -> Instruction {
+    Instruction::Reply { ticket, result: Err(refusal) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Scene, ms};
+
+    const NOTHING: [&str; 0] = [];
+
+    #[test]
+    fn toggles_in_quick_succession_alternate_although_outcomes_come_late() {
+        let mut scene = Scene::with_led_off();
+        for ticket in 1..=4 {
+            scene.ask(ticket, "LED toggle");
+        }
+        assert_eq!(scene.said(), ["act: LED on"]);
+        for (ticket, value, next) in [(1, "on", "off"), (2, "off", "on"), (3, "on", "off")] {
+            scene.acted(Ok(()));
+            assert_eq!(scene.said(), [format!("reply {ticket}: LED {value}"), format!("act: LED {next}")]);
+        }
+        scene.acted(Ok(()));
+        assert_eq!(scene.said(), ["reply 4: LED off"]);
+        assert!(scene.board.is_idle());
+    }
+
+    #[test]
+    fn a_command_that_changes_nothing_is_carried_out_all_the_same() {
+        let mut scene = Scene::with_led_off();
+        scene.ask(1, "LED off");
+        assert_eq!(scene.said(), ["act: LED off"]);
+    }
+
+    #[test]
+    fn an_expired_command_is_never_acted() {
+        let mut scene = Scene::with_led_off();
+        scene.ask(1, "LED on");
+        scene.ask_by(2, "LED toggle", 50);
+        assert_eq!(scene.said(), ["act: LED on"]);
+        assert_eq!(scene.board.timeout(), Some(ms(50)));
+        scene.wait_until(49);
+        assert_eq!(scene.said(), NOTHING);
+        scene.wait_until(50);
+        assert_eq!(scene.said(), ["refuse 2: the deadline passed before it was done"]);
+        assert_eq!(scene.board.timeout(), None);
+    }
+
+    #[test]
+    fn a_command_expires_even_when_its_turn_comes_before_the_timeout_is_handled() {
+        let mut scene = Scene::with_led_off();
+        scene.ask(1, "LED on");
+        scene.ask_by(2, "LED off", 50);
+        scene.said();
+        scene.now = ms(50);
+        scene.acted(Ok(()));
+        assert_eq!(scene.said(), ["reply 1: LED on", "refuse 2: the deadline passed before it was done"]);
+    }
+
+    #[test]
+    fn an_action_under_way_has_no_timeout() {
+        let mut scene = Scene::with_led_off();
+        scene.ask_by(1, "LED on", 50);
+        assert_eq!(scene.board.timeout(), None);
+        scene.said();
+        scene.wait_until(60);
+        scene.acted(Ok(()));
+        assert_eq!(scene.said(), ["reply 1: LED on"]);
+    }
+
+    #[test]
+    fn commands_on_different_lines_do_not_wait_for_each_other() {
+        let mut scene = Scene::new(&["A", "B"], &[]);
+        scene.ask(1, "A on");
+        scene.ask(2, "B on");
+        assert_eq!(scene.said(), ["act: A on", "act: B on"]);
+    }
+
+    #[test]
+    fn a_command_on_several_lines_waits_for_all_of_them_and_is_not_overtaken() {
+        let mut scene = Scene::new(&["A", "B"], &[]);
+        scene.ask(1, "A on");
+        scene.ask(2, "A off, B off");
+        scene.ask(3, "B on");
+        assert_eq!(scene.said(), ["act: A on"]);
+        scene.acted(Ok(()));
+        assert_eq!(scene.said(), ["reply 1: A on", "act: A off B off"]);
+        scene.acted(Ok(()));
+        scene.acted(Ok(()));
+        assert_eq!(scene.said(), ["reply 2: A off B off", "act: B on"]);
+    }
+
+    #[test]
+    fn a_settled_line_goes_on_before_the_other_lines_of_its_command() {
+        let mut scene = Scene::new(&["A", "B"], &[]);
+        scene.ask(1, "A on, B on");
+        scene.ask(2, "A off");
+        scene.said();
+        scene.acted(Ok(()));
+        assert_eq!(scene.said(), ["act: A off"]);
+    }
+
+    #[test]
+    fn what_waited_behind_an_expired_command_goes_on() {
+        let mut scene = Scene::new(&["A", "B"], &[]);
+        scene.ask(1, "A on");
+        scene.ask_by(2, "A off, B off", 50);
+        scene.ask(3, "B on");
+        scene.said();
+        scene.wait_until(50);
+        assert_eq!(scene.said(), ["refuse 2: the deadline passed before it was done", "act: B on"]);
+    }
+
+    #[test]
+    fn one_command_more_than_may_wait_is_refused_as_busy() {
+        let mut scene = Scene::new(&["A", "B"], &[]);
+        let waiting_max = COMMANDS_WAITING_MAX as u64;
+        for ticket in 0..=waiting_max {
+            scene.ask(ticket, "A on");
+        }
+        assert_eq!(scene.said(), ["act: A on"]);
+        scene.ask(99, "B on, A on");
+        assert_eq!(scene.said(), ["refuse 99: 64 commands wait for A already"]);
+        scene.ask(100, "B on");
+        assert_eq!(scene.said(), ["act: B on"]);
+    }
+
+    #[test]
+    fn an_outcome_that_nobody_awaits_is_ignored() {
+        let mut scene = Scene::with_led_off();
+        scene.ask(1, "LED on");
+        scene.said();
+        let again = scene.actions[0];
+        scene.acted(Ok(()));
+        scene.said();
+        scene.actions.push_back(again);
+        scene.acted(crate::fixture::unknown());
+        assert_eq!(scene.said(), NOTHING);
+        assert_eq!(scene.value("LED"), "on");
+    }
+}

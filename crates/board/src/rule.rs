@@ -1,0 +1,379 @@
+//! Rules: the edge of an input becomes a press, and presses are delivered one after the other.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use crate::fact::Instructions;
+use crate::{Failure, Instruction, Level, LineName, Outcome, Refusal};
+
+/// The most rules of one board: an edge is held against each of them.
+pub const RULES_MAX: usize = 256;
+
+/// The most presses of one rule that wait behind the one being delivered: more than a hand makes in any sensible time.
+pub const PRESSES_WAITING_MAX: usize = 64;
+
+const TOO_MANY: &str = "too many presses wait";
+const TOO_LATE: &str = "its time was over before its turn came";
+const STOPPING: &str = "the board is stopping";
+
+/// A rule: its place in the order in which the rules were added, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId(usize);
+
+impl RuleId {
+    /// Returns the place, an index into the caller's own list of rules.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// A press: one edge that set off one rule. Numbered from 1, in one sequence over all rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PressId(u64);
+
+/// Which edge sets off a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Trigger {
+    /// The input goes on.
+    Press,
+    /// The input goes off.
+    Release,
+}
+
+/// What a rule shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSpec {
+    /// The input. A name, so that the line may go and come back.
+    pub line: LineName,
+    /// Which of its edges sets off the rule.
+    pub on: Trigger,
+    /// How many commands the rule sends in turn. The commands themselves are the caller's.
+    pub steps: NonZeroUsize,
+    /// How long after the edge a press may still be delivered.
+    pub within: Duration,
+}
+
+/// A rule and its presses.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    id: RuleId,
+    spec: RuleSpec,
+    step: usize,
+    /// The press being delivered. While there is none, none waits.
+    front: Option<PressId>,
+    waiting: VecDeque<Waiting>,
+    counts: PressCounts,
+}
+
+/// A press that waits behind the one being delivered.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    press: PressId,
+    deadline: Duration,
+}
+
+/// How the presses of a rule ended, and how many have not ended yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PressCounts {
+    /// Those that had their effect.
+    pub done: u64,
+    /// Those that had none.
+    pub not_done: u64,
+    /// Those that may have had their effect.
+    pub unknown: u64,
+    /// Those without an outcome yet, the one being delivered included.
+    pub waiting: usize,
+}
+
+impl Rule {
+    /// Returns what the board calls it.
+    #[must_use]
+    pub fn id(&self) -> RuleId {
+        self.id
+    }
+
+    /// Returns what it shall be.
+    #[must_use]
+    pub fn spec(&self) -> &RuleSpec {
+        &self.spec
+    }
+
+    /// Returns the step of the press in front, or of the next one. A press that is not done leaves it where it is; any
+    /// other end moves it on, after the last step to the first.
+    #[must_use]
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// Returns how its presses ended since it was added.
+    #[must_use]
+    pub fn counts(&self) -> PressCounts {
+        PressCounts { waiting: self.waiting.len() + usize::from(self.front.is_some()), ..self.counts }
+    }
+
+    fn press(&mut self, now: Duration, press: PressId, deadline: Duration, out: &mut Instructions) {
+        if self.waiting.len() >= PRESSES_WAITING_MAX {
+            return self.give_up(press, TOO_MANY, out);
+        }
+        self.waiting.push_back(Waiting { press, deadline });
+        self.deliver_next(now, out);
+    }
+
+    fn deliver_next(&mut self, now: Duration, out: &mut Instructions) {
+        while self.front.is_none()
+            && let Some(Waiting { press, deadline }) = self.waiting.pop_front()
+        {
+            if deadline <= now {
+                self.give_up(press, TOO_LATE, out);
+            } else {
+                self.front = Some(press);
+                out.push_back(Instruction::Deliver { rule: self.id, press, step: self.step, deadline });
+            }
+        }
+    }
+
+    fn finish_front(&mut self, now: Duration, press: PressId, outcome: Outcome, out: &mut Instructions) {
+        let moves_on = !matches!(outcome, Err(Failure::NotDone(_)));
+        self.front = None;
+        self.report(press, outcome, out);
+        if moves_on {
+            self.step = (self.step + 1) % self.spec.steps;
+        }
+        self.deliver_next(now, out);
+    }
+
+    fn expire(&mut self, now: Duration, out: &mut Instructions) {
+        let is_late = |waiting: &Waiting| waiting.deadline <= now;
+        let late: Vec<Waiting> = self.waiting.iter().copied().filter(is_late).collect();
+        self.waiting.retain(|waiting| !is_late(waiting));
+        for waiting in late {
+            self.give_up(waiting.press, TOO_LATE, out);
+        }
+    }
+
+    fn give_up(&mut self, press: PressId, reason: &'static str, out: &mut Instructions) {
+        self.report(press, Err(Failure::NotDone(reason.into())), out);
+    }
+
+    fn report(&mut self, press: PressId, outcome: Outcome, out: &mut Instructions) {
+        match outcome {
+            Ok(()) => self.counts.done += 1,
+            Err(Failure::NotDone(_)) => self.counts.not_done += 1,
+            Err(Failure::Unknown(_)) => self.counts.unknown += 1,
+        }
+        out.push_back(Instruction::Report { rule: self.id, press, step: self.step, outcome });
+    }
+}
+
+/// All rules.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    /// The place of a rule is its number.
+    rules: Vec<Rule>,
+    last_press: u64,
+    is_closed: bool,
+}
+
+impl Rules {
+    pub(crate) fn add(&mut self, spec: RuleSpec) -> Result<RuleId, Refusal> {
+        if self.rules.len() >= RULES_MAX {
+            return Err(Refusal::RulesFull);
+        }
+        let id = RuleId(self.rules.len());
+        let (waiting, counts) = (VecDeque::new(), PressCounts::default());
+        self.rules.push(Rule { id, spec, step: 0, front: None, waiting, counts });
+        Ok(id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter()
+    }
+
+    /// Sets off the rules of this edge.
+    pub(crate) fn edge(&mut self, now: Duration, line: &LineName, level: Level, at: Duration, out: &mut Instructions) {
+        let trigger = match level {
+            Level::On => Trigger::Press,
+            Level::Off => Trigger::Release,
+        };
+        for rule in self.rules.iter_mut().filter(|rule| rule.spec.on == trigger && rule.spec.line == *line) {
+            self.last_press += 1;
+            let press = PressId(self.last_press);
+            if self.is_closed {
+                rule.give_up(press, STOPPING, out);
+            } else {
+                rule.press(now, press, at.saturating_add(rule.spec.within), out);
+            }
+        }
+    }
+
+    pub(crate) fn delivered(&mut self, now: Duration, press: PressId, outcome: Outcome, out: &mut Instructions) {
+        if let Some(rule) = self.rules.iter_mut().find(|rule| rule.front == Some(press)) {
+            rule.finish_front(now, press, outcome, out);
+        }
+    }
+
+    /// Ends what waits and what is still to come as not done; what is being delivered goes on.
+    pub(crate) fn close(&mut self, out: &mut Instructions) {
+        self.is_closed = true;
+        for rule in &mut self.rules {
+            for waiting in std::mem::take(&mut rule.waiting) {
+                rule.give_up(waiting.press, STOPPING, out);
+            }
+        }
+    }
+
+    pub(crate) fn expire(&mut self, now: Duration, out: &mut Instructions) {
+        self.rules.iter_mut().for_each(|rule| rule.expire(now, out));
+    }
+
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.rules.iter().flat_map(|rule| &rule.waiting).map(|waiting| waiting.deadline).min()
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.rules.iter().all(|rule| rule.front.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Scene, ms, name, not_done, unknown};
+
+    const NOTHING: [&str; 0] = [];
+
+    /// Makes a board with the released input KEY and a rule of two steps on its press.
+    fn scene() -> Scene {
+        let mut scene = Scene::new(&[], &["KEY"]);
+        scene.confirm("KEY", Level::Off);
+        scene.rule("KEY", Trigger::Press, 2, 100);
+        scene
+    }
+
+    #[test]
+    fn a_press_sets_off_its_rules_and_the_same_value_again_is_no_edge() {
+        let mut scene = scene();
+        scene.rule("KEY", Trigger::Release, 1, 100);
+        scene.edge("KEY", Level::Off);
+        assert_eq!(scene.said(), NOTHING);
+        scene.edge("KEY", Level::On);
+        scene.edge("KEY", Level::On);
+        assert_eq!(scene.said(), ["deliver 0: step 0"]);
+        scene.edge("KEY", Level::Off);
+        assert_eq!(scene.said(), ["deliver 1: step 0"]);
+    }
+
+    #[test]
+    fn presses_are_delivered_strictly_one_after_the_other() {
+        let mut scene = scene();
+        scene.press("KEY");
+        scene.press("KEY");
+        assert_eq!(scene.said(), ["deliver 0: step 0"]);
+        scene.delivered(Ok(()));
+        assert_eq!(scene.said(), ["report 0: step 0 done", "deliver 0: step 1"]);
+    }
+
+    #[test]
+    fn the_step_stays_on_not_done_and_moves_on_done_and_unknown() {
+        let mut scene = scene();
+        for _ in 0..4 {
+            scene.press("KEY");
+        }
+        scene.said();
+        for (outcome, report) in [
+            (not_done(), "report 0: step 0 not done: stuck"),
+            (Ok(()), "report 0: step 0 done"),
+            (unknown(), "report 0: step 1 unknown: silent"),
+            (not_done(), "report 0: step 0 not done: stuck"),
+        ] {
+            scene.delivered(outcome);
+            assert_eq!(scene.said()[0], report);
+        }
+        let rule = scene.board.rules().next().unwrap();
+        assert_eq!(rule.counts(), PressCounts { done: 1, not_done: 2, unknown: 1, waiting: 0 });
+        assert_eq!(rule.step(), 0);
+    }
+
+    #[test]
+    fn the_sixty_fifth_waiting_press_ends_not_done() {
+        let mut scene = scene();
+        for _ in 0..=PRESSES_WAITING_MAX {
+            scene.press("KEY");
+        }
+        assert_eq!(scene.said(), ["deliver 0: step 0"]);
+        scene.press("KEY");
+        assert_eq!(scene.said(), ["report 0: step 0 not done: too many presses wait"]);
+        let counts = PressCounts { not_done: 1, waiting: PRESSES_WAITING_MAX + 1, ..PressCounts::default() };
+        assert_eq!(scene.board.rules().next().unwrap().counts(), counts);
+    }
+
+    #[test]
+    fn a_press_that_waits_beyond_its_time_ends_not_done() {
+        let mut scene = scene();
+        scene.press("KEY");
+        scene.wait_until(30);
+        scene.press("KEY");
+        scene.said();
+        assert_eq!(scene.board.timeout(), Some(ms(130)));
+        scene.wait_until(129);
+        assert_eq!(scene.said(), NOTHING);
+        scene.wait_until(130);
+        assert_eq!(scene.said(), [format!("report 0: step 0 not done: {TOO_LATE}")]);
+        scene.delivered(Ok(()));
+        assert_eq!(scene.said(), ["report 0: step 0 done"]);
+        assert!(scene.board.is_idle());
+    }
+
+    #[test]
+    fn a_press_is_not_delivered_late_even_when_the_timeout_was_not_handled() {
+        let mut scene = scene();
+        scene.press("KEY");
+        scene.press("KEY");
+        scene.said();
+        scene.now = ms(100);
+        scene.delivered(Ok(()));
+        assert_eq!(scene.said(), ["report 0: step 0 done", &format!("report 0: step 1 not done: {TOO_LATE}")]);
+    }
+
+    #[test]
+    fn a_press_heard_of_too_late_is_not_delivered() {
+        let mut scene = scene();
+        let line = scene.line("KEY");
+        let edge = crate::Fact::Edge { line, level: Level::On, at: ms(5) };
+        scene.board.handle(ms(105), edge);
+        assert_eq!(scene.said(), [format!("report 0: step 0 not done: {TOO_LATE}")]);
+    }
+
+    #[test]
+    fn a_value_confirmed_unasked_sets_off_no_rule() {
+        let mut scene = scene();
+        scene.confirm("KEY", Level::On);
+        assert_eq!(scene.said(), NOTHING);
+    }
+
+    #[test]
+    fn a_stopping_board_ends_presses_not_done() {
+        let mut scene = scene();
+        scene.press("KEY");
+        scene.press("KEY");
+        scene.said();
+        scene.board.stop(ms(1));
+        assert_eq!(scene.said(), ["report 0: step 0 not done: the board is stopping"]);
+        scene.press("KEY");
+        assert_eq!(scene.said(), ["report 0: step 0 not done: the board is stopping"]);
+        assert!(!scene.board.is_idle());
+        scene.delivered(Ok(()));
+        assert!(scene.board.is_idle());
+    }
+
+    #[test]
+    fn a_rule_wants_an_input() {
+        let mut scene = Scene::new(&["LED"], &[]);
+        let rule = |line| RuleSpec { line, on: Trigger::Press, steps: NonZeroUsize::MIN, within: ms(1) };
+        assert_eq!(scene.board.add_rule(rule(name("LED"))), Err(Refusal::NotAnInput(name("LED"))));
+        assert_eq!(scene.board.add_rule(rule(name("X"))), Err(Refusal::UnknownLine(name("X"))));
+    }
+}

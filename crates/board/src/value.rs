@@ -1,0 +1,112 @@
+//! What a line has, and what it may be told.
+
+use std::fmt;
+
+/// What a line is known to have.
+///
+/// An input that is pressed is on, whatever its voltage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Value {
+    /// Off, or released.
+    Off,
+    /// On, or pressed.
+    On,
+    /// Nobody can say: not reported yet, a far board, a chip that is gone, an action whose end was not heard.
+    Unknown,
+}
+
+impl From<Level> for Value {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Off => Self::Off,
+            Level::On => Self::On,
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    /// Writes `off`, `on` or `unknown`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// What a line may be told, and what an input reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// Off, or released.
+    Off,
+    /// On, or pressed.
+    On,
+}
+
+/// What a command does to a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Switches it on.
+    On,
+    /// Switches it off.
+    Off,
+    /// Switches it to what it is not; refused where its value is unknown.
+    Toggle,
+}
+
+impl Verb {
+    /// Returns the level that a line of this value shall get; `None` for a toggle of an unknown value.
+    pub(crate) fn level(self, present: Value) -> Option<Level> {
+        match (self, present) {
+            (Self::On, _) | (Self::Toggle, Value::Off) => Some(Level::On),
+            (Self::Off, _) | (Self::Toggle, Value::On) => Some(Level::Off),
+            (Self::Toggle, Value::Unknown) => None,
+        }
+    }
+}
+
+/// Which way a line goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// The world sets it, the board hears of it.
+    Input,
+    /// The board sets it.
+    Output,
+}
+
+/// What an output gets when the board starts or stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Preset {
+    /// It is switched on.
+    On,
+    /// It is switched off.
+    Off,
+    /// It is left as it is.
+    Keep,
+}
+
+impl Preset {
+    pub(crate) fn verb(self) -> Option<Verb> {
+        match self {
+            Self::On => Some(Verb::On),
+            Self::Off => Some(Verb::Off),
+            Self::Keep => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_toggle_needs_to_know_the_value() {
+        assert_eq!(Verb::On.level(Value::Unknown), Some(Level::On));
+        assert_eq!(Verb::Off.level(Value::Unknown), Some(Level::Off));
+        assert_eq!(Verb::Toggle.level(Value::Unknown), None);
+        assert_eq!(Verb::Toggle.level(Value::On), Some(Level::Off));
+        assert_eq!(Verb::Toggle.level(Value::Off), Some(Level::On));
+    }
+}

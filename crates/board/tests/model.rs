@@ -1,0 +1,344 @@
+//! Random facts in virtual time, held against a model that is too simple to be wrong.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it must not go on")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use soquete_board::*;
+
+const SEEDS: u64 = 2000;
+const STEPS: usize = 150;
+const NAMES: [&str; 7] = ["A", "B", "C", "D", "KEY", "BELL", "NOBODY"];
+const FAST: WatcherId = WatcherId(1);
+const SLOW: WatcherId = WatcherId(2);
+
+/// A xorshift generator.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+
+    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
+    }
+
+    fn take<T>(&mut self, from: &mut Vec<T>) -> Option<T> {
+        let len = from.len() as u64;
+        (len > 0).then(|| from.swap_remove(usize::try_from(self.below(len)).unwrap()))
+    }
+
+    fn outcome(&mut self) -> Outcome {
+        match self.below(4) {
+            0 => Err(Failure::NotDone("stuck".into())),
+            1 => Err(Failure::Unknown("silent".into())),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a line should be.
+struct Expected {
+    id: LineId,
+    direction: Direction,
+    value: Value,
+    acting: Option<ActionId>,
+}
+
+#[derive(Default)]
+struct ExpectedRule {
+    front: Option<PressId>,
+    step: usize,
+    presses: u64,
+    reported: BTreeSet<PressId>,
+}
+
+struct World {
+    board: Board,
+    random: Random,
+    now: Duration,
+    lines: BTreeMap<LineName, Expected>,
+    rules: Vec<ExpectedRule>,
+    /// The commands without reply, by the cause they carry.
+    commands: BTreeMap<String, Command>,
+    tickets: u64,
+    actions: Vec<(ActionId, LineId, Level)>,
+    presses: Vec<PressId>,
+    /// The values the fast watcher has heard of.
+    heard: BTreeMap<LineName, Value>,
+    heard_seq: u64,
+    slow_count: u64,
+    slow_held: bool,
+}
+
+fn name(text: &str) -> LineName {
+    text.parse().unwrap()
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut world = Self {
+            board: Board::new(),
+            random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            now: Duration::ZERO,
+            lines: BTreeMap::new(),
+            rules: Vec::new(),
+            commands: BTreeMap::new(),
+            tickets: 0,
+            actions: Vec::new(),
+            presses: Vec::new(),
+            heard: BTreeMap::new(),
+            heard_seq: 0,
+            slow_count: 0,
+            slow_held: false,
+        };
+        for text in &NAMES[..6] {
+            world.add_line(text);
+        }
+        for (line, on) in [("KEY", Trigger::Press), ("KEY", Trigger::Release), ("BELL", Trigger::Press)] {
+            let spec = RuleSpec {
+                line: name(line),
+                on,
+                steps: NonZeroUsize::new(3).unwrap(),
+                within: Duration::from_millis(40),
+            };
+            world.board.add_rule(spec).unwrap();
+            world.rules.push(ExpectedRule::default());
+        }
+        world.board.watch(FAST, vec![]).unwrap();
+        world.board.watch(SLOW, vec![]).unwrap();
+        world.board.start(world.now);
+        world.hear();
+        world
+    }
+
+    fn add_line(&mut self, text: &str) {
+        let spec = if text.len() == 1 { LineSpec::output(name(text)) } else { LineSpec::input(name(text)) };
+        let direction = spec.direction;
+        let id = self.board.add_line(self.now, spec).unwrap();
+        self.lines.insert(name(text), Expected { id, direction, value: Value::Unknown, acting: None });
+    }
+
+    fn step(&mut self) {
+        match self.random.below(40) {
+            0..=11 => self.command(),
+            12..=21 => self.acted(),
+            22..=27 => self.edge(),
+            28..=31 => self.delivered(),
+            32..=34 => self.time_passes(),
+            35 => self.confirmed_or_lost(),
+            36 | 37 => self.hold_or_resume(),
+            38 => self.remove_or_add_line(),
+            _ => self.turn_round(),
+        }
+        self.hear();
+        self.check_values();
+    }
+
+    fn command(&mut self) {
+        self.tickets += 1;
+        let count = self.random.pick(&[1, 1, 1, 2, 3]);
+        let mut set = || (name(self.random.pick(&NAMES)), self.random.pick(&[Verb::On, Verb::Off, Verb::Toggle]));
+        let sets = (0..count).map(|_| set()).collect();
+        let deadline = (self.random.below(2) == 0).then(|| self.now + Duration::from_millis(self.random.below(30)));
+        let cause = self.tickets.to_string();
+        let command = Command { ticket: Ticket(self.tickets), cause: cause.as_str().into(), sets, deadline };
+        self.commands.insert(cause, command.clone());
+        self.board.handle(self.now, Fact::Command(command));
+    }
+
+    /// Settles any line that a back-end was told; it may be of an action that was abandoned.
+    fn acted(&mut self) {
+        let Some((action, line, level)) = self.random.take(&mut self.actions) else { return };
+        let outcome = self.random.outcome();
+        if let Some(expected) =
+            self.lines.values_mut().find(|expected| expected.acting == Some(action) && expected.id == line)
+        {
+            expected.acting = None;
+            match outcome {
+                Ok(()) => expected.value = level.into(),
+                Err(Failure::NotDone(_)) => {}
+                Err(Failure::Unknown(_)) => expected.value = Value::Unknown,
+            }
+        }
+        self.board.handle(self.now, Fact::Acted { action, line, outcome });
+    }
+
+    fn edge(&mut self) {
+        let (text, level) = (self.random.pick(&["KEY", "BELL", "A"]), self.random.pick(&[Level::On, Level::Off]));
+        let Some(expected) = self.lines.get_mut(&name(text)) else { return };
+        if expected.direction == Direction::Input && expected.value != level.into() {
+            expected.value = level.into();
+            let rules: &[usize] = match (text, level) {
+                ("KEY", Level::On) => &[0],
+                ("KEY", Level::Off) => &[1],
+                ("BELL", Level::On) => &[2],
+                _ => &[],
+            };
+            rules.iter().for_each(|&rule| self.rules[rule].presses += 1);
+        }
+        self.board.handle(self.now, Fact::Edge { line: expected.id, level, at: self.now });
+    }
+
+    fn delivered(&mut self) {
+        let Some(press) = self.random.take(&mut self.presses) else { return };
+        let outcome = self.random.outcome();
+        self.board.handle(self.now, Fact::Delivered { press, outcome });
+    }
+
+    fn time_passes(&mut self) {
+        self.now += Duration::from_millis(self.random.below(20));
+        if self.random.below(3) > 0 {
+            self.board.handle_timeout(self.now);
+            assert!(self.board.timeout().is_none_or(|deadline| deadline > self.now));
+        }
+    }
+
+    fn confirmed_or_lost(&mut self) {
+        let level = self.random.pick(&[None, Some(Level::On), Some(Level::Off)]);
+        let Some(expected) = self.lines.get_mut(&name(self.random.pick(&NAMES))) else { return };
+        let (line, cause) = (expected.id, Cause::from("back-end"));
+        expected.value = level.map_or(Value::Unknown, Value::from);
+        let fact = match level {
+            Some(level) => Fact::Confirmed { line, level, cause },
+            None => Fact::Lost { line, cause },
+        };
+        self.board.handle(self.now, fact);
+    }
+
+    fn hold_or_resume(&mut self) {
+        if self.slow_held {
+            self.board.resume(SLOW);
+        } else {
+            self.board.hold(SLOW);
+        }
+        self.slow_held = !self.slow_held;
+    }
+
+    fn remove_or_add_line(&mut self) {
+        if self.lines.remove(&name("D")).is_some() {
+            self.board.remove_line(self.now, &name("d")).unwrap();
+        } else {
+            self.add_line("D");
+        }
+    }
+
+    fn turn_round(&mut self) {
+        let direction = self.random.pick(&[Direction::Input, Direction::Output]);
+        let expected = self.lines.get_mut(&name("C")).unwrap();
+        if expected.direction != direction {
+            *expected = Expected { direction, value: Value::Unknown, acting: None, ..*expected };
+        }
+        self.board.set_direction(self.now, &name("C"), direction).unwrap();
+    }
+
+    fn hear(&mut self) {
+        while let Some(instruction) = self.board.poll() {
+            match instruction {
+                Instruction::Act { action, sets, cause, deadline } => self.hear_act(action, &sets, &cause, deadline),
+                Instruction::Reply { ticket, result } => self.hear_reply(ticket, result),
+                Instruction::Notify { watcher: FAST, event, missed } => {
+                    assert_eq!((event.seq, missed), (self.heard_seq + 1, 0), "a gap for the fast watcher");
+                    let before = self.heard.insert(event.line, event.value).unwrap_or(Value::Unknown);
+                    assert_ne!(before, event.value, "an event that is no change");
+                    self.heard_seq = event.seq;
+                }
+                Instruction::Notify { missed, .. } => self.slow_count += 1 + u64::from(missed),
+                Instruction::Deliver { rule, press, step, deadline } => {
+                    let rule = &mut self.rules[rule.index()];
+                    assert!(deadline > self.now, "a late delivery");
+                    assert_eq!((rule.front, rule.step), (None, step));
+                    rule.front = Some(press);
+                    self.presses.push(press);
+                }
+                Instruction::Report { rule, press, step, outcome } => {
+                    let rule = &mut self.rules[rule.index()];
+                    assert!(rule.reported.insert(press), "a second report");
+                    assert_eq!(rule.step, step);
+                    if rule.front == Some(press) {
+                        rule.front = None;
+                        rule.step = (step + usize::from(!matches!(outcome, Err(Failure::NotDone(_))))) % 3;
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear_act(&mut self, action: ActionId, sets: &[(LineId, Level)], cause: &Cause, deadline: Option<Duration>) {
+        assert!(deadline.is_none_or(|deadline| deadline > self.now), "a late action");
+        let command = self.commands.get(cause.as_str());
+        for (index, &(id, level)) in sets.iter().enumerate() {
+            let (name, line) = self.lines.iter_mut().find(|(_, line)| line.id == id).unwrap();
+            assert_eq!((line.direction, line.acting.replace(action)), (Direction::Output, None));
+            if let Some(command) = command {
+                let (asked, verb) = &command.sets[index];
+                let wanted = match (verb, line.value) {
+                    (Verb::On, _) | (Verb::Toggle, Value::Off) => Level::On,
+                    _ => Level::Off,
+                };
+                assert_eq!((asked, wanted), (name, level));
+                assert!(*verb != Verb::Toggle || line.value != Value::Unknown);
+            }
+            self.actions.push((action, id, level));
+        }
+    }
+
+    fn hear_reply(&mut self, ticket: Ticket, result: Result<Vec<(LineName, Value)>, Refusal>) {
+        let command = self.commands.remove(&ticket.0.to_string()).expect("a reply to an open command");
+        if let Ok(values) = result {
+            let asked = command.sets.into_iter().map(|(name, _)| name);
+            assert!(asked.eq(values.into_iter().map(|(name, _)| name)));
+        }
+    }
+
+    fn check_values(&self) {
+        for (name, expected) in &self.lines {
+            assert_eq!(self.board.read(name), Ok(expected.value), "{name}");
+            assert_eq!(self.heard.get(name).copied().unwrap_or(Value::Unknown), expected.value, "{name}");
+        }
+        if !self.slow_held {
+            assert_eq!(self.slow_count, self.heard_seq);
+        }
+    }
+
+    /// Stops the board, settles what is under way, and holds the ends against the beginnings.
+    fn end(mut self) {
+        if self.slow_held {
+            self.hold_or_resume();
+        }
+        self.board.stop(self.now);
+        self.hear();
+        while !self.board.is_idle() {
+            assert!(!self.actions.is_empty() || !self.presses.is_empty(), "nothing left that could end it");
+            self.acted();
+            self.delivered();
+            self.hear();
+        }
+        self.check_values();
+        assert!(self.commands.is_empty(), "commands without reply");
+        for (rule, expected) in self.board.rules().zip(&self.rules) {
+            let counts = rule.counts();
+            assert_eq!(expected.reported.len() as u64, expected.presses, "presses without report");
+            assert_eq!(counts.done + counts.not_done + counts.unknown, expected.presses);
+            assert_eq!(counts.waiting, 0);
+        }
+    }
+}
+
+#[test]
+fn whatever_happens_in_whatever_order_every_promise_is_kept() {
+    for seed in 1..=SEEDS {
+        let run = std::panic::catch_unwind(|| {
+            let mut world = World::new(seed);
+            (0..STEPS).for_each(|_| world.step());
+            world.end();
+        });
+        assert!(run.is_ok(), "seed {seed}");
+    }
+}
