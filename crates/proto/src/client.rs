@@ -1,0 +1,176 @@
+//! The client's end of a session, which may outlive its connections.
+//!
+//! A [`Client`] is told when it has a connection ([`connected`](Client::connected)) and when it has lost it
+//! ([`disconnected`](Client::disconnected)); what it has to say goes to `out`, what arrives is given to
+//! [`next`](Client::next), and how requests end without an answer is told by [`verdict`](Client::verdict).
+//!
+//! Every request ends exactly once: with a reply, an error or a verdict. Over one connection they go in the order in
+//! which they were made, so that one that waits for the server's clock holds up those after it.
+
+mod clock;
+mod event;
+mod options;
+mod receive;
+mod send;
+mod timeout;
+mod window;
+
+pub use event::{Event, Request, Unanswered, Verdict};
+pub use options::Options;
+
+use crate::handshake::{Features, Hello, SessionKey, VERSION};
+use crate::opening::OPENING;
+use std::collections::VecDeque;
+use std::time::Duration;
+use window::{Slot, Window};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Unconnected,
+    /// HELLO went out, WELCOME has not come.
+    Greeting,
+    Open,
+    /// The server has said goodbye: it takes up nothing more, and may still answer.
+    Leaving,
+    /// We have said goodbye, were refused, or the server did something wrong: what still arrives is thrown away.
+    Closed,
+}
+
+/// The client's side of one session.
+#[derive(Debug)]
+pub struct Client {
+    options: Options,
+    state: State,
+    window: Window,
+    session: SessionKey,
+    /// Counts connections, from 1.
+    connection: u32,
+    heard_at: Duration,
+    /// The latest PING, counted from 1; `answered` is the latest that came back.
+    ping: u32,
+    answered: u32,
+    /// Whether a request waits for the WELCOME, or for the PONG of a PING that is on its way: those after it wait, too.
+    waiting: bool,
+    payload_max_bytes: u32,
+    in_flight_max: usize,
+    subscriptions: bool,
+    verdicts: VecDeque<(u32, Verdict)>,
+}
+
+impl Client {
+    /// Makes a client without a connection.
+    pub fn new(options: Options) -> Self {
+        Client {
+            options,
+            state: State::Unconnected,
+            window: Window::new(),
+            session: SessionKey::default(),
+            connection: 0,
+            heard_at: Duration::ZERO,
+            ping: 0,
+            answered: 0,
+            waiting: false,
+            payload_max_bytes: u32::MAX,
+            in_flight_max: usize::from(u16::MAX),
+            subscriptions: false,
+            verdicts: VecDeque::new(),
+        }
+    }
+
+    /// Notes a new connection and greets: the opening octets, HELLO and what may go in its flight go to `out`.
+    ///
+    /// An earlier connection counts as lost. `out` must be empty: what was left of an earlier connection would damage
+    /// the opening octets.
+    pub fn connected(&mut self, now: Duration, out: &mut Vec<u8>) {
+        if self.state != State::Unconnected {
+            self.disconnected();
+        }
+        self.state = State::Greeting;
+        self.connection += 1;
+        self.heard_at = now;
+        self.answered = self.ping;
+        out.extend_from_slice(&OPENING);
+        let hello = Hello {
+            version_max: VERSION,
+            features: self.features(),
+            payload_max_bytes: self.options.payload_max_bytes,
+            resume: self.session,
+            service: &self.options.service,
+            name: &self.options.name,
+        };
+        hello.put(out);
+        self.send_kept(now, None, out);
+    }
+
+    /// Notes that the connection is gone: what was sent over it and cannot be asked for again ends as unknown.
+    pub fn disconnected(&mut self) {
+        self.state = State::Unconnected;
+        self.subscriptions = false;
+        let is_resumable = self.options.resume && self.session != SessionKey::default();
+        let is_lost = |slot: &Slot| match slot {
+            Slot::Settled => false,
+            Slot::Plain => true,
+            Slot::Kept(kept) => kept.sent_on != 0 && !(kept.once && is_resumable),
+        };
+        let lost: Vec<u32> = self.window.iter().filter(|(_, slot)| is_lost(slot)).map(|(id, _)| id).collect();
+        for id in lost {
+            self.end(id, Verdict::Unknown(Unanswered::ConnectionLost));
+        }
+    }
+
+    /// Returns how many requests have no answer yet.
+    pub fn unanswered(&self) -> usize {
+        self.window.unsettled()
+    }
+
+    /// Says whether the handshake of the present connection is done and nothing has ended it since.
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Returns the longest payload the server takes, in octets, as far as it is known.
+    pub fn payload_max_bytes(&self) -> u32 {
+        self.payload_max_bytes
+    }
+
+    /// Keeps the connection under watch while events may come: pings when idle.
+    pub fn expect_events(&mut self) {
+        self.subscriptions = true;
+    }
+
+    /// Returns the next request that ended without an answer, and how.
+    pub fn verdict(&mut self) -> Option<(u32, Verdict)> {
+        self.verdicts.pop_front()
+    }
+
+    fn features(&self) -> Features {
+        if self.options.resume { Features::RESUME } else { Features::NONE }
+    }
+
+    fn has_connection(&self) -> bool {
+        matches!(self.state, State::Greeting | State::Open)
+    }
+
+    fn end(&mut self, id: u32, verdict: Verdict) {
+        if self.window.settle(id).is_some() {
+            self.verdicts.push_back((id, verdict));
+        }
+    }
+
+    /// The server has said that it took up nothing after `last_id` over this connection (0: nothing at all): that can
+    /// be sent elsewhere, unless it went over an earlier connection, too.
+    fn not_taken_up_after(&mut self, last_id: u32) {
+        let connection = self.connection;
+        let is_after = |id: u32| last_id == 0 || crate::id::is_before(last_id, id);
+        for (id, kept) in self.window.kept_mut() {
+            if kept.sent_on == connection && !kept.sent_before && is_after(id) {
+                kept.sent_on = 0;
+            }
+        }
+        let plain = self.window.iter().filter(|(id, slot)| matches!(slot, Slot::Plain) && is_after(*id));
+        let not_done: Vec<u32> = plain.map(|(id, _)| id).collect();
+        for id in not_done {
+            self.end(id, Verdict::NotDone(Unanswered::NotTakenUp));
+        }
+    }
+}

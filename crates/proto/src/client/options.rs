@@ -1,0 +1,37 @@
+//! What a client wants.
+
+use std::time::Duration;
+
+/// What a client wants, and its bounds.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The service to ask for.
+    pub service: String,
+    /// Who the client is, for the server's log; at most 64 octets go over the wire.
+    pub name: String,
+    /// The longest payload of a reply, an event or a message taken, in octets. Default 1 MiB.
+    pub payload_max_bytes: u32,
+    /// Whether the session is to survive its connection. Default no: it costs the server memory, and a request to be
+    /// done once must wait for the WELCOME of the first connection.
+    pub resume: bool,
+    /// How long after its deadline a request that was sent may still learn its outcome. Default 1 s; then it is
+    /// unknown. A request that was never sent ends at its deadline.
+    pub settle: Duration,
+    /// Silence after which the server is pinged while an answer or an event is awaited. Default 15 s; after three
+    /// times that it is given up, and so is a server that has not answered the HELLO.
+    pub ping_after: Duration,
+}
+
+impl Options {
+    /// Asks for `service`, with the defaults.
+    pub fn new(service: impl Into<String>) -> Self {
+        Options {
+            service: service.into(),
+            name: String::new(),
+            payload_max_bytes: 1 << 20,
+            resume: false,
+            settle: Duration::from_secs(1),
+            ping_after: Duration::from_secs(15),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What a client hears.
+
+use super::clock::Sample;
+use super::{Client, Event, State, Unanswered, Verdict};
+use crate::fault::{Fault, Incompatible, Malformed, Misbehaved};
+use crate::field::Fields;
+use crate::frame::{self, Frame, Kind};
+use crate::handshake::{
+    CONTROL_MAX_BYTES, EventHead, Goodbye, Reason, Resumption, SessionKey, VERSION, Welcome, control,
+};
+use std::time::Duration;
+
+impl Client {
+    /// Takes frames off the front of `input` up to the next event; what the session itself sends goes to `out`.
+    ///
+    /// Returns nothing once `input` holds no whole frame. To be called until then, after each read.
+    ///
+    /// # Errors
+    /// What the server did wrong; close the connection.
+    #[inline]
+    pub fn next<'a>(
+        &mut self,
+        now: Duration,
+        input: &mut &'a [u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Event<'a>>, Fault> {
+        if !input.is_empty() {
+            self.heard_at = now;
+        }
+        let result = self.take(now, input, out);
+        if result.is_err() {
+            self.state = State::Closed;
+        }
+        result
+    }
+
+    #[inline]
+    fn take<'a>(&mut self, now: Duration, input: &mut &'a [u8], out: &mut Vec<u8>) -> Result<Option<Event<'a>>, Fault> {
+        loop {
+            let event = match self.state {
+                State::Open | State::Leaving => match frame::take_within(input, self.options.payload_max_bytes)? {
+                    Some(frame) => self.open(now, &frame, out)?,
+                    None => return Ok(None),
+                },
+                State::Greeting => match frame::take(input, CONTROL_MAX_BYTES)? {
+                    Some(frame) => Some(self.greeted(now, &frame, out)?),
+                    None => return Ok(None),
+                },
+                State::Unconnected | State::Closed => {
+                    *input = &[];
+                    return Ok(None);
+                }
+            };
+            if event.is_some() {
+                return Ok(event);
+            }
+        }
+    }
+
+    fn greeted<'a>(&mut self, now: Duration, frame: &Frame<'a>, out: &mut Vec<u8>) -> Result<Event<'a>, Fault> {
+        match frame.header.kind {
+            Kind::Welcome => {
+                let welcome = control(frame, Welcome::read)?;
+                self.check_welcome(&welcome)?;
+                self.welcomed(now, &welcome, out);
+                Ok(Event::Welcome(welcome))
+            }
+            Kind::Reject => {
+                let reason = control(frame, Reason::read)?;
+                self.state = State::Closed;
+                self.not_taken_up_after(0);
+                Ok(Event::Rejected(reason))
+            }
+            kind => Err(Misbehaved::Unexpected { kind }.into()),
+        }
+    }
+
+    /// A server chooses among what we offered, and resumes the session we named.
+    fn check_welcome(&self, welcome: &Welcome<'_>) -> Result<(), Fault> {
+        if welcome.version != VERSION {
+            return Err(Incompatible::Version { version_max: welcome.version }.into());
+        }
+        let is_resumption_ours = match welcome.resumption {
+            Resumption::New => self.session == SessionKey::default(),
+            Resumption::Resumed => self.session != SessionKey::default() && welcome.session == self.session,
+            Resumption::UnknownSession => self.session != SessionKey::default(),
+        };
+        // A server without the feature knows no sessions and calls each new.
+        let is_without = !welcome.features.contains(crate::handshake::Features::RESUME)
+            && (welcome.resumption, welcome.session) == (Resumption::New, SessionKey::default());
+        if self.features().contains(welcome.features) && (is_resumption_ours || is_without) {
+            return Ok(());
+        }
+        Err(Malformed::Payload { kind: Kind::Welcome }.into())
+    }
+
+    fn welcomed(&mut self, now: Duration, welcome: &Welcome<'_>, out: &mut Vec<u8>) {
+        self.state = State::Open;
+        self.session = welcome.session;
+        self.payload_max_bytes = welcome.payload_max_bytes;
+        self.in_flight_max = usize::from(welcome.in_flight_max);
+        if welcome.resumption != Resumption::Resumed {
+            let connection = self.connection;
+            let sent = self.window.kept_mut().filter(|(_, kept)| kept.sent_on != 0 && kept.sent_on != connection);
+            let lost: Vec<u32> = sent.map(|(id, _)| id).collect();
+            for id in lost {
+                self.end(id, Verdict::Unknown(Unanswered::UnknownSession));
+            }
+        }
+        self.send_kept(now, Some(Sample { clock_us: welcome.clock_us, heard_at: now }), out);
+    }
+
+    #[inline]
+    fn open<'a>(&mut self, now: Duration, frame: &Frame<'a>, out: &mut Vec<u8>) -> Result<Option<Event<'a>>, Fault> {
+        let Frame { header, payload } = *frame;
+        let id = header.id;
+        Ok(match header.kind {
+            Kind::Reply => self.settle(id)?.map(|()| Event::Reply { id, payload }),
+            Kind::Error => {
+                let reason = control(frame, Reason::read)?;
+                self.settle(id)?.map(|()| Event::Error { id, reason })
+            }
+            Kind::Event => Some(self.event(id, payload)?),
+            Kind::Message => Some(Event::Message { topic: header.topic, payload }),
+            Kind::Ping | Kind::Pong if self.state == State::Leaving => None,
+            Kind::Ping => {
+                frame::put(out, frame::header(Kind::Pong, id), &[&0u64.to_le_bytes()], u32::MAX).ok();
+                None
+            }
+            Kind::Pong => {
+                let clock_us = control(frame, Fields::u64)?;
+                self.ponged(now, id, clock_us, out);
+                None
+            }
+            Kind::Goodbye => {
+                let goodbye = control(frame, Goodbye::read)?;
+                self.state = State::Leaving;
+                self.not_taken_up_after(goodbye.last_id);
+                Some(Event::Goodbye(goodbye))
+            }
+            kind => return Err(Misbehaved::Unexpected { kind }.into()),
+        })
+    }
+
+    fn event<'a>(&self, id: u32, payload: &'a [u8]) -> Result<Event<'a>, Fault> {
+        if !self.window.knows(id) {
+            return Err(Misbehaved::Id { id }.into());
+        }
+        let mut fields = Fields::new(payload);
+        let head = EventHead::read(&mut fields).ok_or(Malformed::Payload { kind: Kind::Event })?;
+        Ok(Event::Event { id, head, payload: fields.rest() })
+    }
+
+    /// Settles `id`; nothing where its verdict was told already and the answer comes too late.
+    #[inline]
+    fn settle(&mut self, id: u32) -> Result<Option<()>, Fault> {
+        if self.window.settle(id).is_some() {
+            return Ok(Some(()));
+        }
+        if self.window.knows(id) { Ok(None) } else { Err(Misbehaved::Id { id }.into()) }
+    }
+
+    fn ponged(&mut self, now: Duration, id: u32, clock_us: u64, out: &mut Vec<u8>) {
+        if id == self.ping && id != self.answered {
+            self.answered = id;
+            self.send_kept(now, Some(Sample { clock_us, heard_at: now }), out);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What arrives at a server, and what it answers.
+
+use crate::handshake::{Reason, Resumption};
+use std::time::Duration;
+
+/// Names a request towards [`Server::answer`](super::Server::answer), long after the event that brought it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket {
+    /// The request's id.
+    pub id: u32,
+    /// The link it came over: the caller's key, and its serial number.
+    pub(super) link: u64,
+    pub(super) serial: u64,
+    /// The session that remembers the answer; 0 where none does.
+    pub(super) session: u64,
+}
+
+/// A request to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// What to answer with.
+    pub ticket: Ticket,
+    /// The application's message type.
+    pub topic: u16,
+    /// From when on it must not be done any more, on the caller's clock.
+    pub deadline: Option<Duration>,
+    /// How many servers it has passed.
+    pub hops: u8,
+    /// The application's octets.
+    pub payload: &'a [u8],
+}
+
+/// What arrived over a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// The handshake is done.
+    Open {
+        /// Who the client says it is.
+        name: &'a str,
+        /// Whether an earlier session goes on.
+        resumption: Resumption,
+    },
+    /// A message that wants no answer.
+    Message {
+        /// The application's message type.
+        topic: u16,
+        /// The application's octets.
+        payload: &'a [u8],
+    },
+    /// A request that wants exactly one answer, by [`Server::answer`](super::Server::answer).
+    Request(Request<'a>),
+    /// The client takes a request back, or ends a subscription. A request wants its answer all the same.
+    ///
+    /// It means the ticket of this id that is routed over this link ([`Server::route`](super::Server::route)), if any.
+    Cancel {
+        /// The request's id.
+        id: u32,
+    },
+    /// The client goes, in order, or its session goes on over another connection: flush, then close.
+    Goodbye,
+}
+
+/// An answer to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer<'a> {
+    /// It was done; the application's octets.
+    Reply(&'a [u8]),
+    /// It was not done, or nobody knows.
+    Error(Reason<'a>),
+}

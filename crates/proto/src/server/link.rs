@@ -1,0 +1,66 @@
+//! One connection of a server.
+
+use crate::handshake::Features;
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Waits for the opening octets.
+    Opening,
+    /// Waits for the HELLO.
+    Greeting,
+    Open,
+    /// We have said goodbye: what still arrives is thrown away, and what was taken up may still be answered.
+    Leaving,
+    /// The client has said goodbye, or did something wrong: nothing is heard or said any more.
+    Closed,
+}
+
+/// The state of one connection.
+#[derive(Debug)]
+pub struct Link {
+    pub(super) key: u64,
+    /// Tells it from an earlier link of the same key; 0 before the handshake.
+    pub(super) serial: u64,
+    pub(super) state: State,
+    pub(super) opened_at: Duration,
+    pub(super) heard_at: Duration,
+    pub(super) pinged: bool,
+    pub(super) features: Features,
+    /// The session that goes over it; 0 where it will not be remembered.
+    pub(super) session: u64,
+    pub(super) payload_max_bytes: u32,
+    /// Requests that came over it and have no answer yet, whichever link the answer will go over.
+    pub(super) in_flight: u16,
+    /// The last request that came over it; those of one link come in the order of their ids.
+    pub(super) last_id: u32,
+}
+
+impl Link {
+    /// Begins the state of a connection that the caller calls `key`, whose first octet arrived at `now`.
+    pub fn new(key: u64, now: Duration) -> Self {
+        Link {
+            key,
+            serial: 0,
+            state: State::Opening,
+            opened_at: now,
+            heard_at: now,
+            pinged: false,
+            features: Features::NONE,
+            session: 0,
+            payload_max_bytes: 0,
+            in_flight: 0,
+            last_id: 0,
+        }
+    }
+
+    /// Says whether the handshake is done and nothing has ended the link since.
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Returns the longest payload of a reply, an event or a message that the client takes, in octets.
+    pub fn payload_max_bytes(&self) -> u32 {
+        self.payload_max_bytes
+    }
+}

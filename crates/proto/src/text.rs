@@ -1,0 +1,256 @@
+//! The text grammar: what a person at netcat types, and what the board's frames carry.
+//!
+//! | line | asks for |
+//! |---|---|
+//! | `LED ON`, `LED OFF`, `LED TOGGLE` | the value to be set; several lines together: `LED ON RELAY1 OFF` |
+//! | `LED` | the value; of several lines: `LED RELAY1` |
+//! | `LINES` | every line and its value |
+//! | `WATCH`, `WATCH LED …` | an event at each change, of every line or of those named |
+//! | `HELP`, `QUIT` | this table; the end |
+//!
+//! Words stand apart by spaces or tabs; case does not matter.
+
+use std::fmt;
+
+/// The words that no line can have as its name.
+pub const WORDS: [&str; 10] = ["ON", "OFF", "TOGGLE", "LINES", "WATCH", "HELP", "QUIT", "OK", "ERR", "EVENT"];
+
+/// The longest name of a line, in octets.
+pub const LINE_NAME_MAX_BYTES: usize = 32;
+
+/// The answer to `HELP`, line by line.
+pub const HELP: [&str; 7] = [
+    "LED ON | LED OFF | LED TOGGLE   sets a line; several together: LED ON RELAY1 OFF",
+    "LED                             tells its value",
+    "LINES                           tells every line and its value",
+    "WATCH [LED ...]                 tells each change from now on, as EVENT LED ON",
+    "HELP                            this",
+    "QUIT                            ends the connection",
+    "Each line ends with LF, CRLF or NUL, and is answered by OK ... or ERR and the reason.",
+];
+
+/// What a line is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Be on.
+    On,
+    /// Be off.
+    Off,
+    /// Be what you are not.
+    Toggle,
+}
+
+impl Verb {
+    /// Reads a verb, in any case.
+    pub fn parse(word: &str) -> Option<Self> {
+        [("ON", Verb::On), ("OFF", Verb::Off), ("TOGGLE", Verb::Toggle)]
+            .into_iter()
+            .find_map(|(name, verb)| name.eq_ignore_ascii_case(word).then_some(verb))
+    }
+}
+
+/// A command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// Sets one or more lines, together.
+    Set(Vec<(&'a str, Verb)>),
+    /// Asks for the values of one or more lines.
+    Get(Vec<&'a str>),
+    /// Asks for every line and its value.
+    Lines,
+    /// Asks for events of the lines named, or of all where none is.
+    Watch(Vec<&'a str>),
+    /// Asks for the grammar.
+    Help,
+    /// Ends the connection.
+    Quit,
+}
+
+/// Why a line is no command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// Octets that are no printable ASCII; the first of them.
+    Octet {
+        /// Where, from 0.
+        offset: usize,
+        /// What it was.
+        octet: u8,
+    },
+    /// A word that can neither name a line nor be told to one.
+    Word {
+        /// The word, cut to 32 characters.
+        word: String,
+    },
+    /// Lines that are set and lines that are asked for in one command.
+    Mixed,
+    /// A command word with something behind it that takes nothing.
+    Surplus {
+        /// The command word.
+        word: &'static str,
+    },
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Malformed::Octet { offset, octet } => {
+                write!(f, "octet {octet:#04x} at {offset} is no printable ASCII; try HELP")
+            }
+            Malformed::Word { word } => {
+                write!(f, "unknown command {word:?}; try LED ON, LED OFF, LED TOGGLE, LED, LINES, WATCH, HELP, QUIT")
+            }
+            Malformed::Mixed => f.write_str("set lines and ask for lines in two commands"),
+            Malformed::Surplus { word } => write!(f, "{word} takes nothing behind it"),
+        }
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Reads a command; nothing for a blank line, which asks for nothing.
+///
+/// ```
+/// use soquete_proto::text::{Command, Verb, parse};
+/// assert_eq!(parse(b"led toggle"), Ok(Some(Command::Set(vec![("led", Verb::Toggle)]))));
+/// assert_eq!(parse(b"  "), Ok(None));
+/// assert!(parse(b"LED BLINK?").is_err());
+/// ```
+///
+/// # Errors
+/// [`Malformed`], in words that a person can act on.
+pub fn parse(line: &[u8]) -> Result<Option<Command<'_>>, Malformed> {
+    let is_text = |octet: &u8| matches!(octet, b' '..=b'~' | b'\t');
+    if let Some(offset) = line.iter().position(|octet| !is_text(octet)) {
+        return Err(Malformed::Octet { offset, octet: line[offset] });
+    }
+    // ASCII, as was just seen.
+    let words: Vec<&str> = std::str::from_utf8(line).unwrap_or_default().split_ascii_whitespace().collect();
+    let Some((&first, rest)) = words.split_first() else {
+        return Ok(None);
+    };
+    let alone = |word, command| {
+        if rest.is_empty() { Ok(Some(command)) } else { Err(Malformed::Surplus { word }) }
+    };
+    if first.eq_ignore_ascii_case("LINES") {
+        return alone("LINES", Command::Lines);
+    }
+    if first.eq_ignore_ascii_case("HELP") {
+        return alone("HELP", Command::Help);
+    }
+    if first.eq_ignore_ascii_case("QUIT") {
+        return alone("QUIT", Command::Quit);
+    }
+    if first.eq_ignore_ascii_case("WATCH") {
+        return names(rest).map(|names| Some(Command::Watch(names)));
+    }
+    if words.iter().any(|word| Verb::parse(word).is_some()) {
+        return sets(&words).map(|sets| Some(Command::Set(sets)));
+    }
+    names(&words).map(|names| Some(Command::Get(names)))
+}
+
+fn names<'a>(words: &[&'a str]) -> Result<Vec<&'a str>, Malformed> {
+    words.iter().map(|word| name(word)).collect()
+}
+
+fn sets<'a>(words: &[&'a str]) -> Result<Vec<(&'a str, Verb)>, Malformed> {
+    let mut sets = Vec::new();
+    let mut words = words.iter().peekable();
+    while let Some(word) = words.next() {
+        let name = name(word)?;
+        let Some(next) = words.next() else {
+            return Err(Malformed::Mixed);
+        };
+        match Verb::parse(next) {
+            Some(verb) => sets.push((name, verb)),
+            None if self::name(next).is_ok() && words.peek().is_some() => {
+                return Err(Malformed::Mixed);
+            }
+            None => return Err(unknown(next)),
+        }
+    }
+    Ok(sets)
+}
+
+fn name(word: &str) -> Result<&str, Malformed> {
+    let is_name = word.len() <= LINE_NAME_MAX_BYTES
+        && word.starts_with(|first: char| first.is_ascii_alphabetic())
+        && word.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"_-.".contains(&octet))
+        && !WORDS.iter().any(|reserved| reserved.eq_ignore_ascii_case(word));
+    if is_name { Ok(word) } else { Err(unknown(word)) }
+}
+
+fn unknown(word: &str) -> Malformed {
+    Malformed::Word { word: word.chars().take(32).collect() }
+}
+
+/// Says whether a line is the first of an HTTP request: such a one is never a command, nor is anything after it.
+///
+/// ```
+/// use soquete_proto::text::is_http;
+/// assert!(is_http(b"POST /led HTTP/1.1"));
+/// assert!(!is_http(b"LED ON"));
+/// ```
+pub fn is_http(line: &[u8]) -> bool {
+    line.ends_with(b" HTTP/1.0") || line.ends_with(b" HTTP/1.1")
+}
+
+/// Says whether a line is a header that only HTTP has, so that the connection must end without reading another.
+pub fn is_http_header(line: &[u8]) -> bool {
+    line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"Host:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_as_documented() {
+        let table: [(&str, Command<'_>); 9] = [
+            ("LED ON", Command::Set(vec![("LED", Verb::On)])),
+            ("\tled  off ", Command::Set(vec![("led", Verb::Off)])),
+            ("LED ON RELAY1 OFF", Command::Set(vec![("LED", Verb::On), ("RELAY1", Verb::Off)])),
+            ("LED", Command::Get(vec!["LED"])),
+            ("LED RELAY-1.a", Command::Get(vec!["LED", "RELAY-1.a"])),
+            ("lines", Command::Lines),
+            ("WATCH", Command::Watch(vec![])),
+            ("WATCH LED", Command::Watch(vec!["LED"])),
+            ("Quit", Command::Quit),
+        ];
+        for (line, command) in table {
+            assert_eq!(parse(line.as_bytes()), Ok(Some(command)), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_command_says_why() {
+        let table = [
+            ("LED BLINK ON", "set lines and ask for lines in two commands"),
+            ("LED ON BUTTON", "set lines and ask for lines in two commands"),
+            ("ON LED", "unknown command \"ON\""),
+            ("LED=1", "unknown command \"LED=1\""),
+            ("LED ON!", "unknown command \"ON!\""),
+            ("LINES LED", "LINES takes nothing behind it"),
+            ("X-Header: a", "unknown command \"X-Header:\""),
+            ("L\u{c9}D ON", "octet 0xc3 at 1 is no printable ASCII"),
+        ];
+        for (line, expected) in table {
+            let error = parse(line.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_be_as_long_as_the_limit_and_no_longer() {
+        let name = "L".repeat(LINE_NAME_MAX_BYTES);
+        assert_eq!(parse(name.as_bytes()), Ok(Some(Command::Get(vec![&*name]))));
+        assert_eq!(parse(format!("{name}L").as_bytes()), Err(Malformed::Word { word: name }));
+    }
+
+    #[test]
+    fn http_is_known_by_the_end_of_its_first_line_or_by_its_host() {
+        assert!(is_http(b"GET / HTTP/1.1") && is_http(b"BREW /pot HTTP/1.0"));
+        assert!(!is_http(b"GET /"));
+        assert!(is_http_header(b"host: 127.0.0.1") && !is_http_header(b"HOST"));
+    }
+}

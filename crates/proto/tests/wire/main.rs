@@ -1,0 +1,18 @@
+//! The protocol from outside: octets and time in, octets and events out.
+#![expect(clippy::unwrap_used, reason = "what a test calls may panic as the test itself may")]
+
+mod bounds;
+mod chunking;
+mod client_end;
+mod deadlines;
+mod dialogue;
+mod document;
+mod ends;
+mod hostile;
+mod noise;
+mod python;
+mod server_end;
+mod transcript;
+mod vectors;
+mod virtual_time;
+mod world;
