@@ -1,0 +1,94 @@
+//! What a client has received and not used yet.
+
+use soquete_proto::frame;
+use std::ops::Range;
+
+/// Octets that one receive may bring.
+const CHUNK_LEN_BYTES: usize = 64 << 10;
+
+/// A buffer with octets from `start` to `end`; it grows only for a message that is longer than it.
+pub(super) struct Input {
+    octets: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Input {
+    pub(super) fn new() -> Self {
+        Input { octets: vec![0; CHUNK_LEN_BYTES], start: 0, end: 0 }
+    }
+
+    pub(super) fn clear(&mut self) {
+        (self.start, self.end) = (0, 0);
+    }
+
+    #[inline]
+    pub(super) fn unread(&self) -> &[u8] {
+        &self.octets[self.start..self.end]
+    }
+
+    /// Takes `len` octets off the front; returns where they lie until the next receive.
+    #[inline]
+    pub(super) fn advance(&mut self, len: usize) -> Range<usize> {
+        let range = self.start..self.start + len;
+        self.start = range.end;
+        range
+    }
+
+    #[inline]
+    pub(super) fn get(&self, range: Range<usize>) -> &[u8] {
+        &self.octets[range]
+    }
+
+    /// Puts octets that were kept elsewhere where they can be looked at.
+    pub(super) fn keep(&mut self, payload: Vec<u8>) -> Range<usize> {
+        let unread = self.unread().to_vec();
+        let len = payload.len();
+        self.octets = payload;
+        self.octets.extend_from_slice(&unread);
+        self.octets.resize(self.octets.len().max(CHUNK_LEN_BYTES), 0);
+        (self.start, self.end) = (len, len + unread.len());
+        0..len
+    }
+
+    /// Returns room for a receive: all of the buffer where nothing is unread; in raw framing never more than
+    /// `max_bytes`, which bounds the message.
+    #[inline]
+    pub(super) fn room(&mut self, is_frames: bool, max_bytes: usize) -> &mut [u8] {
+        if self.start == self.end {
+            self.clear();
+        }
+        if !is_frames {
+            self.make_room(max_bytes.min(CHUNK_LEN_BYTES).max(1));
+            let end = self.octets.len().min(self.end + max_bytes);
+            return &mut self.octets[self.end..end];
+        }
+        let needed = frame::needed(self.unread()).unwrap_or(0).saturating_sub(self.end - self.start);
+        // The header was checked against the limit when it was looked at.
+        self.make_room(needed.clamp(1, CHUNK_LEN_BYTES.max(self.end - self.start)));
+        &mut self.octets[self.end..]
+    }
+
+    /// Returns room although much may be unread.
+    pub(super) fn more_room(&mut self) -> &mut [u8] {
+        self.make_room(CHUNK_LEN_BYTES);
+        &mut self.octets[self.end..]
+    }
+
+    fn make_room(&mut self, len: usize) {
+        if self.octets.len() - self.end >= len {
+            return;
+        }
+        self.octets.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        let wanted = self.end + len;
+        if self.octets.len() < wanted {
+            self.octets.resize(wanted, 0);
+        }
+    }
+
+    #[inline]
+    pub(super) fn filled(&mut self, len: usize) {
+        self.end += len;
+    }
+}

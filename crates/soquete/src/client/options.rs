@@ -1,0 +1,57 @@
+//! What a client speaks, and its bounds.
+
+use std::time::Duration;
+
+/// Octets received ahead while the server takes no more: 128 MiB, twice 64 answers of 1 MiB. Beyond it submitting is an
+/// error, since the server takes nothing more until the client has received.
+pub(super) const READ_AHEAD_MAX_BYTES: usize = 128 << 20;
+
+/// What cuts a stream into messages.
+#[derive(Clone, Debug)]
+pub enum ClientFraming {
+    /// Nothing: a message is what one receive brings.
+    Raw,
+    /// The ends of lines.
+    Line,
+    /// The frames of `PROTOCOL.md`.
+    Frames(soquete_proto::client::Options),
+}
+
+/// What a client speaks, and its bounds.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// What cuts the stream into messages.
+    pub framing: ClientFraming,
+    /// The longest message taken in raw and line framing, in octets.
+    pub receive_max_bytes: usize,
+    /// How long connecting may take. Default 5 s.
+    pub connect_timeout: Duration,
+    /// How long a request or a receive waits. Default: for ever.
+    pub timeout: Option<Duration>,
+    /// How long to try before blocking. Default 0: it holds a core, and hurts where both ends share one.
+    pub spin: Duration,
+}
+
+impl ClientOptions {
+    /// Takes what one receive brings, at most `receive_max_bytes` octets.
+    pub fn raw(receive_max_bytes: usize) -> Self {
+        ClientOptions::new(ClientFraming::Raw, receive_max_bytes)
+    }
+
+    /// Speaks lines of at most `receive_max_bytes` octets.
+    pub fn line(receive_max_bytes: usize) -> Self {
+        ClientOptions::new(ClientFraming::Line, receive_max_bytes)
+    }
+
+    /// Speaks frames with `service`, in a session that survives its connection.
+    pub fn frames(service: &str) -> Self {
+        let options = soquete_proto::client::Options { resume: true, ..soquete_proto::client::Options::new(service) };
+        ClientOptions::new(ClientFraming::Frames(options), 1 << 20)
+    }
+
+    /// Speaks `framing`, with the defaults.
+    pub fn new(framing: ClientFraming, receive_max_bytes: usize) -> Self {
+        let connect_timeout = Duration::from_secs(5);
+        ClientOptions { framing, receive_max_bytes, connect_timeout, timeout: None, spin: Duration::ZERO }
+    }
+}

@@ -1,0 +1,520 @@
+//! The loop: one thread, one level-triggered epoll set, everything a descriptor.
+//!
+//! [`Hub::turn`] serves what is ready and comes back. Connections are read at most once a turn, so none can keep the
+//! others waiting; interest in writing is there only while a peer does not take what is sent. Descriptors that are not
+//! the hub's own (FIFOs, signals, children) are watched for its user, who asks with [`Hub::next_ready`] after a turn.
+
+mod connection;
+mod handler;
+mod mailbox;
+mod poller;
+mod push;
+mod service;
+
+pub use handler::{Ending, Exchange, Handler, Tongue};
+pub use mailbox::{Responder, Stopper};
+pub use push::Pushed;
+pub use service::{Bounds, Framing, Languages};
+
+pub(crate) use service::entropy;
+
+use crate::{Clock, Endpoint, Error, ListenOptions, Listener, Operation, Peer, Stream};
+use connection::{Connection, Lent, Turn};
+use mailbox::{Letter, Mailbox};
+use poller::{Interest, Poller};
+use rustix::event::epoll;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use service::Service;
+use slab::Slab;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Octets that one read may bring. Large, so that many frames come at once; one buffer serves all connections.
+const SCRATCH_LEN_BYTES: usize = 256 << 10;
+
+/// Connections accepted in one turn at the most: unbounded accepting starves those that are there.
+const ACCEPT_MAX: u32 = 32;
+
+/// How often silence is looked after while anyone is connected.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How long the words to a refused peer may take to be read.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Bounds of a hub.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at a time. Default 10,000: half of the descriptors of a process on a common machine. When it is
+    /// reached the oldest that has not sent an octet goes; where there is none, the newcomer is turned away.
+    pub connections_max: usize,
+    /// Time to the first octet. Default 5 min: a person at netcat.
+    pub silence: Duration,
+    /// Time between two lines of text, unless the connection waits for events. Default 1 h.
+    pub idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections_max: 10_000,
+            silence: Duration::from_secs(5 * 60),
+            idle: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
+/// Names a connection for as long as it lives; no later one has the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(u64);
+
+/// Names a watched descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(usize);
+
+/// Numbers about a hub, for status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections at present.
+    pub connections: usize,
+    /// Connections ever accepted.
+    pub accepted: u64,
+    /// Connections that had to go or were turned away for want of room.
+    pub turned_away: u64,
+}
+
+enum Slot {
+    Listener { listener: Listener, service: usize, burst: u32 },
+    Connection { connection: Box<Connection>, interest: Interest },
+    Source { fd: OwnedFd },
+    Bell,
+    Ticker,
+}
+
+/// The loop, with its listeners, connections and watched descriptors.
+pub struct Hub {
+    poller: Poller,
+    slots: Slab<Slot>,
+    services: Vec<Service>,
+    mailbox: Arc<Mailbox>,
+    limits: Limits,
+    counts: Counts,
+    scratch: Box<[u8]>,
+    out: Vec<u8>,
+    ready: VecDeque<SourceId>,
+    drained: VecDeque<ConnectionId>,
+    /// Given up for a moment when no other descriptor is left, so that a newcomer can be taken off the queue.
+    reserve: Option<OwnedFd>,
+    generation: u32,
+    is_ticking: bool,
+}
+
+impl Hub {
+    /// Makes a loop without anything in it.
+    ///
+    /// # Errors
+    /// EMFILE or ENFILE when no descriptor is left.
+    pub fn new(limits: Limits) -> Result<Self, Error> {
+        let failed = |error: io::Error| Error::without_address(Operation::Poll, error);
+        let mut hub = Hub {
+            poller: Poller::new().map_err(failed)?,
+            slots: Slab::new(),
+            services: Vec::new(),
+            mailbox: Mailbox::new().map_err(failed)?,
+            limits,
+            counts: Counts::default(),
+            scratch: vec![0; SCRATCH_LEN_BYTES].into_boxed_slice(),
+            out: Vec::new(),
+            ready: VecDeque::new(),
+            drained: VecDeque::new(),
+            reserve: reserve(),
+            generation: 0,
+            is_ticking: false,
+        };
+        let bell = hub.slots.insert(Slot::Bell);
+        hub.poller.add(hub.mailbox.as_fd(), bell, Interest::Read).map_err(failed)?;
+        let ticker = hub.slots.insert(Slot::Ticker);
+        hub.poller.add_ticker(ticker).map_err(failed)?;
+        Ok(hub)
+    }
+
+    /// Adds a service; its endpoints come by [`listen`](Hub::listen). Returns its number, counted from 0.
+    pub fn add_service(&mut self, framing: Framing, options: soquete_proto::server::Options) -> usize {
+        self.services.push(Service::new(framing, options));
+        self.services.len() - 1
+    }
+
+    /// Listens at `endpoint` for a service; returns where it really listens.
+    ///
+    /// # Errors
+    /// As [`Listener::bind`].
+    pub fn listen(
+        &mut self,
+        service: usize,
+        endpoint: &Endpoint,
+        options: &ListenOptions,
+    ) -> Result<Endpoint, Error> {
+        let options = ListenOptions { nonblocking: true, ..*options };
+        self.take_listener(service, Listener::bind(endpoint, &options)?)
+    }
+
+    /// Takes over a listener that is bound already; as [`listen`](Hub::listen).
+    ///
+    /// # Errors
+    /// ENOMEM or ENOSPC where the kernel watches no more descriptors.
+    pub fn take_listener(&mut self, service: usize, mut listener: Listener) -> Result<Endpoint, Error> {
+        let local = listener.local().clone();
+        let failed = |error: io::Error| Error::new(Operation::Listen, &local, error);
+        listener.set_nonblocking(true).map_err(failed)?;
+        let entry = self.slots.vacant_entry();
+        self.poller.add(listener.as_fd(), entry.key(), Interest::Read).map_err(failed)?;
+        entry.insert(Slot::Listener { listener, service, burst: 1 });
+        Ok(local)
+    }
+
+    /// Watches a descriptor for something to read; [`next_ready`](Hub::next_ready) tells.
+    ///
+    /// # Errors
+    /// EPERM for what can always be read, such as a regular file.
+    pub fn watch(&mut self, fd: BorrowedFd<'_>) -> Result<SourceId, Error> {
+        self.watch_for(fd, Interest::Read)
+    }
+
+    /// Watches a descriptor for room to write as well: a connection under way tells that it is made.
+    ///
+    /// # Errors
+    /// As [`watch`](Hub::watch).
+    pub fn watch_writable(&mut self, fd: BorrowedFd<'_>) -> Result<SourceId, Error> {
+        self.watch_for(fd, Interest::ReadWrite)
+    }
+
+    fn watch_for(&mut self, fd: BorrowedFd<'_>, interest: Interest) -> Result<SourceId, Error> {
+        let failed = |error: io::Error| Error::without_address(Operation::Poll, error);
+        let fd = fd.try_clone_to_owned().map_err(failed)?;
+        let entry = self.slots.vacant_entry();
+        self.poller.add(fd.as_fd(), entry.key(), interest).map_err(failed)?;
+        let source = SourceId(entry.key());
+        entry.insert(Slot::Source { fd });
+        Ok(source)
+    }
+
+    /// Ends the watch over a descriptor.
+    pub fn unwatch(&mut self, source: SourceId) {
+        if let Some(Slot::Source { fd }) = self.slots.get(source.0) {
+            self.poller.remove(fd.as_fd());
+            self.slots.remove(source.0);
+            self.ready.retain(|ready| *ready != source);
+        }
+    }
+
+    /// Returns the next watched descriptor that became ready in the last turn.
+    pub fn next_ready(&mut self) -> Option<SourceId> {
+        self.ready.pop_front()
+    }
+
+    /// Returns a handle by which any thread can stop [`Server::run`](crate::Server::run) or wake a turn.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.mailbox.clone())
+    }
+
+    /// Says whether a [`Stopper`] was used.
+    pub fn is_stopped(&self) -> bool {
+        self.mailbox.is_stopped()
+    }
+
+    /// Returns numbers for status.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Goes through the connections at present: id, service and peer.
+    pub fn connections(&self) -> impl Iterator<Item = (ConnectionId, usize, &Peer)> {
+        self.slots.iter().filter_map(|(_, slot)| match slot {
+            Slot::Connection { connection, .. } => Some((connection.id, connection.service, &connection.peer)),
+            _ => None,
+        })
+    }
+
+    /// Serves what is ready; waits for it up to `timeout`, or for ever.
+    ///
+    /// # Errors
+    /// What the wait itself can say; a failing connection ends and is no error of the loop.
+    pub fn turn<H: Handler>(&mut self, timeout: Option<Duration>, handler: &mut H) -> Result<(), Error> {
+        self.deliver_letters(handler);
+        let may_sleep = self.ready.is_empty() && self.drained.is_empty() && self.mailbox.fall_asleep();
+        let timeout = if may_sleep { timeout } else { Some(Duration::ZERO) };
+        let events = self.poller.wait(timeout);
+        self.mailbox.wake();
+        let events = events.map_err(|error| Error::without_address(Operation::Poll, error))?;
+        let now = Clock::now();
+        let mut listeners = Vec::new();
+        for &(key, flags) in &events {
+            match self.slots.get(key) {
+                Some(Slot::Connection { .. }) => self.serve(key, flags, now, handler),
+                Some(Slot::Source { .. }) => self.ready.push_back(SourceId(key)),
+                Some(Slot::Bell) => self.mailbox.silence(),
+                Some(Slot::Ticker) => self.tick(now, handler),
+                // Newcomers last, so that a key that was freed in this batch is not used again within it.
+                Some(Slot::Listener { .. }) => listeners.push(key),
+                None => {}
+            }
+        }
+        self.poller.give_back(events);
+        for key in listeners {
+            self.accept(key, now, handler);
+        }
+        self.deliver_letters(handler);
+        Ok(())
+    }
+
+    fn serve<H: Handler>(&mut self, key: usize, flags: epoll::EventFlags, now: Duration, handler: &mut H) {
+        let is_over = flags.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR);
+        self.with(key, now, handler, |connection, lent, handler, interest| match interest {
+            Interest::Read | Interest::ReadWrite => connection.read_turn(lent, handler),
+            Interest::Write => connection.resume_turn(lent, handler),
+            // It waits for an answer and is not read, but the peer is gone altogether.
+            Interest::None if is_over => Turn::Closed(Ending::Left),
+            Interest::None => Turn::Waiting,
+        });
+    }
+
+    /// Lends a connection what it needs for a turn, and has epoll watch for what the turn came to.
+    fn with<H: Handler>(
+        &mut self,
+        key: usize,
+        now: Duration,
+        handler: &mut H,
+        turn: impl FnOnce(&mut Connection, &mut Lent<'_>, &mut H, Interest) -> Turn,
+    ) {
+        let Some(wanted) = self.lend(key, now, handler, turn) else { return };
+        let Some(Slot::Connection { connection, interest }) = self.slots.get_mut(key) else { return };
+        if wanted != *interest && self.poller.change(connection.stream.as_fd(), key, wanted).is_ok() {
+            *interest = wanted;
+        }
+    }
+
+    /// Lends a connection what it needs for a turn; returns what it waits for then, or nothing where it is over.
+    fn lend<H: Handler>(
+        &mut self,
+        key: usize,
+        now: Duration,
+        handler: &mut H,
+        turn: impl FnOnce(&mut Connection, &mut Lent<'_>, &mut H, Interest) -> Turn,
+    ) -> Option<Interest> {
+        let Some(Slot::Connection { connection, interest }) = self.slots.get_mut(key) else { return None };
+        let mut lent = Lent {
+            now,
+            scratch: &mut self.scratch,
+            out: &mut self.out,
+            services: &mut self.services,
+            mailbox: &self.mailbox,
+        };
+        let wanted = match turn(connection, &mut lent, handler, *interest) {
+            Turn::Idle => Interest::Read,
+            Turn::Blocked => Interest::Write,
+            Turn::Waiting => Interest::None,
+            Turn::Closed(ending) => {
+                self.remove(key, now, &ending, handler);
+                return None;
+            }
+        };
+        if connection.is_lagging && connection.output_len() == 0 {
+            connection.is_lagging = false;
+            self.drained.push_back(connection.id);
+        }
+        Some(wanted)
+    }
+
+    fn remove<H: Handler>(&mut self, key: usize, now: Duration, ending: &Ending, handler: &mut H) {
+        let Some(Slot::Connection { connection, .. }) = self.slots.try_remove(key) else { return };
+        self.out.clear();
+        let mut lent = Lent {
+            now,
+            scratch: &mut self.scratch,
+            out: &mut self.out,
+            services: &mut self.services,
+            mailbox: &self.mailbox,
+        };
+        connection.leave(&mut lent);
+        self.counts.connections -= 1;
+        handler.close(connection.id, &connection.peer, ending);
+    }
+
+    fn accept<H: Handler>(&mut self, key: usize, now: Duration, handler: &mut H) {
+        let Some(Slot::Listener { burst, .. }) = self.slots.get(key) else { return };
+        // One a turn costs no call in vain while clients come one by one; a queue doubles it.
+        let burst = *burst;
+        let mut accepted = 0;
+        while accepted < burst {
+            let Some(Slot::Listener { listener, service, .. }) = self.slots.get(key) else { return };
+            let service = *service;
+            match listener.accept() {
+                Ok((stream, peer)) => self.admit(service, stream, peer, now, handler),
+                Err(error) if is_full(&error) => {
+                    self.turn_away(key);
+                    break;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // It belongs to a connection that is gone again.
+                Err(_) => {}
+            }
+            accepted += 1;
+        }
+        if let Some(Slot::Listener { burst, .. }) = self.slots.get_mut(key) {
+            *burst = if accepted < *burst { 1 } else { (*burst * 2).min(ACCEPT_MAX) };
+        }
+    }
+
+    /// No descriptor is left: takes one newcomer off the queue with the reserved one and closes it, so that the
+    /// listener does not stay readable for ever.
+    fn turn_away(&mut self, key: usize) {
+        self.counts.turned_away += 1;
+        self.reserve = None;
+        if let Some(Slot::Listener { listener, .. }) = self.slots.get(key)
+            && let Ok((stream, _)) = listener.accept()
+        {
+            stream.abort();
+        }
+        self.reserve = reserve();
+    }
+
+    fn admit<H: Handler>(&mut self, service: usize, stream: Stream, peer: Peer, now: Duration, handler: &mut H) {
+        self.counts.accepted += 1;
+        if self.counts.connections >= self.limits.connections_max && !self.close_oldest_silent(now, handler) {
+            self.counts.turned_away += 1;
+            return stream.abort();
+        }
+        let admitted = handler.admit(service, &peer);
+        self.generation = self.generation.wrapping_add(1);
+        let entry = self.slots.vacant_entry();
+        let key = entry.key();
+        let id = ConnectionId((u64::from(self.generation) << 32) | key as u64);
+        let lent = Lent {
+            now,
+            scratch: &mut self.scratch,
+            out: &mut self.out,
+            services: &mut self.services,
+            mailbox: &self.mailbox,
+        };
+        let connection = Box::new(Connection::new(id, stream, peer, service, admitted, &lent));
+        entry.insert(Slot::Connection { connection, interest: Interest::None });
+        self.counts.connections += 1;
+        // Often the first message is there already, and often it is the last: then the connection never needs epoll.
+        let wanted = self.lend(key, now, handler, |connection, lent, handler, _| connection.read_turn(lent, handler));
+        let Some(wanted) = wanted else { return };
+        let Some(Slot::Connection { connection, interest }) = self.slots.get_mut(key) else { return };
+        *interest = wanted;
+        if self.poller.add(connection.stream.as_fd(), key, wanted).is_err() {
+            return self.remove(key, now, &Ending::Refused("the kernel watches no more connections".into()), handler);
+        }
+        self.set_ticking(true);
+    }
+
+    fn close_oldest_silent<H: Handler>(&mut self, now: Duration, handler: &mut H) -> bool {
+        let silent = self.slots.iter().filter_map(|(key, slot)| match slot {
+            Slot::Connection { connection, .. } if connection.is_silent() => Some((connection.opened_at(), key)),
+            _ => None,
+        });
+        let Some((_, key)) = silent.min() else { return false };
+        self.counts.turned_away += 1;
+        self.remove(key, now, &Ending::Refused("silent, and its place was needed".into()), handler);
+        true
+    }
+
+    fn set_ticking(&mut self, is_ticking: bool) {
+        if self.is_ticking != is_ticking {
+            self.is_ticking = is_ticking;
+            let shortest = self.limits.silence.min(self.limits.idle).min(4 * TICK) / 4;
+            self.poller.set_ticker(is_ticking.then_some(shortest.max(Duration::from_millis(10))));
+        }
+    }
+
+    fn tick<H: Handler>(&mut self, now: Duration, handler: &mut H) {
+        self.poller.silence_ticker();
+        let Limits { silence, idle, .. } = self.limits;
+        for key in self.keys() {
+            self.with(key, now, handler, |connection, lent, _, interest| {
+                match connection.tick(silence, idle, lent) {
+                    // Nothing was due: it goes on as it was.
+                    Turn::Idle => interest.turn(),
+                    turn => turn,
+                }
+            });
+        }
+        for service in &mut self.services {
+            service.core.sweep(now);
+        }
+        self.set_ticking(self.counts.connections > 0);
+    }
+
+    fn keys(&self) -> Vec<usize> {
+        let is_connection = |slot: &Slot| matches!(slot, Slot::Connection { .. });
+        self.slots.iter().filter(|(_, slot)| is_connection(slot)).map(|(key, _)| key).collect()
+    }
+
+    fn deliver_letters<H: Handler>(&mut self, handler: &mut H) {
+        for letter in self.mailbox.take() {
+            self.deliver(&letter, handler);
+        }
+    }
+
+    fn deliver<H: Handler>(&mut self, letter: &Letter, handler: &mut H) {
+        let mut to = Some(letter.connection);
+        if let Some(connection) = self.connection_mut(letter.connection) {
+            connection.settle();
+        }
+        if let Some(ticket) = letter.ticket {
+            let service = &mut self.services[letter.service];
+            to = service.core.route(ticket).map(ConnectionId);
+            if to.is_none_or(|to| !Self::is_there(&self.slots, to)) {
+                // The client is away: what must not be done twice is remembered until it is back.
+                let _ = service.core.answer(ticket, letter.answer(), None, &mut self.out);
+                return;
+            }
+        }
+        if let Some(to) = to.filter(|to| Self::is_there(&self.slots, *to)) {
+            let now = Clock::now();
+            self.with(to.key(), now, handler, |connection, lent, handler, _| connection.answer(letter, lent, handler));
+        }
+    }
+
+    fn is_there(slots: &Slab<Slot>, id: ConnectionId) -> bool {
+        matches!(slots.get(id.key()), Some(Slot::Connection { connection, .. }) if connection.id == id)
+    }
+
+    fn connection_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        match self.slots.get_mut(id.key()) {
+            Some(Slot::Connection { connection, .. }) if connection.id == id => Some(connection),
+            _ => None,
+        }
+    }
+}
+
+impl Interest {
+    /// Returns the turn that leaves a connection with this interest.
+    fn turn(self) -> Turn {
+        match self {
+            Interest::Read | Interest::ReadWrite => Turn::Idle,
+            Interest::Write => Turn::Blocked,
+            Interest::None => Turn::Waiting,
+        }
+    }
+}
+
+impl ConnectionId {
+    fn key(self) -> usize {
+        (self.0 & u64::from(u32::MAX)) as usize
+    }
+}
+
+fn reserve() -> Option<OwnedFd> {
+    std::fs::File::open("/dev/null").ok().map(OwnedFd::from)
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        rustix::io::Errno::from_io_error(error),
+        Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE | rustix::io::Errno::NOBUFS | rustix::io::Errno::NOMEM)
+    )
+}

@@ -1,0 +1,594 @@
+//! One connection of a server: the wire, what came and could not be used yet, what is to go and could not be sent yet.
+
+use super::ConnectionId;
+use super::handler::{Ending, Exchange, Fate, Handler, Tongue, Way, put_err, put_stream};
+use super::mailbox::{Letter, Mailbox};
+use super::service::{Bounds, Framing, Service};
+use crate::stream::{Peer, Stream};
+use soquete_proto::handshake::{Code, Reason};
+use soquete_proto::opening::{Language, TLS_ALERT};
+use soquete_proto::server::{Event, Link};
+use soquete_proto::{frame, lines, text};
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a connection is lent for a turn; an idle one owns no buffer.
+pub(super) struct Lent<'a> {
+    pub(super) now: Duration,
+    /// Where a read goes: behind the tail that is kept.
+    pub(super) scratch: &'a mut [u8],
+    /// What is gathered to be sent; empty between turns.
+    pub(super) out: &'a mut Vec<u8>,
+    pub(super) services: &'a mut [Service],
+    pub(super) mailbox: &'a Arc<Mailbox>,
+}
+
+/// What a turn came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Everything was used; wait for more.
+    Idle,
+    /// Wait until the peer takes what is to go.
+    Blocked,
+    /// Wait for the answer to the line before.
+    Waiting,
+    /// The connection is over.
+    Closed(Ending),
+}
+
+/// Octets gathered before they are sent within a turn.
+const FLUSH_AT_BYTES: usize = 256 << 10;
+
+/// Octets that a lingering connection may still send before it is cut off.
+const LINGER_MAX_BYTES: usize = 256 << 10;
+
+/// Lines that are no command before a text connection ends.
+const MALFORMED_MAX: u8 = 3;
+
+#[derive(Debug)]
+enum Codec {
+    /// No octet has come.
+    Undecided,
+    Raw(Bounds),
+    Line(Bounds),
+    /// Text on a port of several languages: the first line may be HTTP.
+    Text {
+        is_first: bool,
+    },
+    Frames(Box<Link>),
+    /// Refused: what comes is thrown away until the peer has read why.
+    Lingering {
+        left_bytes: usize,
+        why: Ending,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: ConnectionId,
+    pub(super) stream: Stream,
+    pub(super) peer: Peer,
+    pub(super) service: usize,
+    /// Why the handler does not admit the peer.
+    refused: Option<Box<str>>,
+    name: Box<str>,
+    codec: Codec,
+    /// An incomplete tail, or what was kept back while the connection was blocked or waiting.
+    input: Vec<u8>,
+    output: Vec<u8>,
+    fate: Fate,
+    has_ended: bool,
+    heard_at: Duration,
+    /// The peer did not take events fast enough; some were not queued.
+    pub(super) is_lagging: bool,
+}
+
+impl Connection {
+    pub(super) fn new(
+        id: ConnectionId,
+        stream: Stream,
+        peer: Peer,
+        service: usize,
+        admitted: Result<(), String>,
+        lent: &Lent<'_>,
+    ) -> Self {
+        let codec = match lent.services[service].framing {
+            Framing::Raw(bounds) => Codec::Raw(bounds),
+            Framing::Line(bounds) => Codec::Line(bounds),
+            Framing::Frames | Framing::Detect(_) => Codec::Undecided,
+        };
+        Connection {
+            id,
+            stream,
+            peer,
+            service,
+            refused: admitted.err().map(String::into_boxed_str),
+            name: Box::default(),
+            codec,
+            input: Vec::new(),
+            output: Vec::new(),
+            fate: Fate::default(),
+            has_ended: false,
+            heard_at: lent.now,
+            is_lagging: false,
+        }
+    }
+
+    /// Says whether no octet has ever come.
+    pub(super) fn is_silent(&self) -> bool {
+        matches!(self.codec, Codec::Undecided)
+    }
+
+    pub(super) fn opened_at(&self) -> Duration {
+        self.heard_at
+    }
+
+    pub(super) fn output_len(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Reads once, uses what came, sends what that gave.
+    pub(super) fn read_turn<H: Handler>(&mut self, lent: &mut Lent<'_>, handler: &mut H) -> Turn {
+        self.heard_at = lent.now;
+        let kept = self.input.len();
+        let read = if kept < lent.scratch.len() / 2 {
+            lent.scratch[..kept].copy_from_slice(&self.input);
+            retry(|| (&self.stream).read(&mut lent.scratch[kept..]))
+        } else {
+            // A long frame: read behind what is there of it, no more than it needs.
+            let needed = frame::needed(&self.input).unwrap_or(0).saturating_sub(kept);
+            self.input.resize(kept + needed.clamp(4096, lent.scratch.len()), 0);
+            let read = retry(|| (&self.stream).read(&mut self.input[kept..]));
+            self.input.truncate(kept + read.as_ref().copied().unwrap_or(0));
+            read
+        };
+        match read {
+            Ok(0) => self.end_turn(lent, handler),
+            Ok(_) if self.input.len() > kept => {
+                let input = std::mem::take(&mut self.input);
+                self.use_input(&input, lent, handler)
+            }
+            Ok(len) => {
+                self.input.clear();
+                let scratch = std::mem::take(&mut lent.scratch);
+                let turn = self.use_input(&scratch[..kept + len], lent, handler);
+                lent.scratch = scratch;
+                turn
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.resume_turn(lent, handler),
+            Err(_) => Turn::Closed(self.ending_or(Ending::Left)),
+        }
+    }
+
+    /// Goes on after being blocked, or after an answer was given: sends, then uses what was kept back.
+    pub(super) fn resume_turn<H: Handler>(&mut self, lent: &mut Lent<'_>, handler: &mut H) -> Turn {
+        if self.input.is_empty() {
+            return if self.has_ended { self.end_turn(lent, handler) } else { self.flush(lent) };
+        }
+        if let turn @ (Turn::Blocked | Turn::Closed(_)) = self.flush(lent) {
+            return turn;
+        }
+        let input = std::mem::take(&mut self.input);
+        self.use_input(&input, lent, handler)
+    }
+
+    /// The peer has ended its side: what it sent before is still used and answered.
+    fn end_turn<H: Handler>(&mut self, lent: &mut Lent<'_>, handler: &mut H) -> Turn {
+        self.has_ended = true;
+        if self.fate.deferred > 0 && !matches!(self.codec, Codec::Lingering { .. }) {
+            return match self.flush(lent) {
+                Turn::Idle => Turn::Waiting,
+                turn => turn,
+            };
+        }
+        let input = std::mem::take(&mut self.input);
+        let mut rest = &input[..];
+        match &self.codec {
+            Codec::Undecided | Codec::Raw(_) | Codec::Lingering { .. } => {}
+            Codec::Line(_) | Codec::Text { .. } => {
+                if let Some(line) = lines::take_last(&mut rest) {
+                    self.line(line, lent, handler);
+                    if self.fate.deferred > 0 {
+                        return Turn::Waiting;
+                    }
+                }
+            }
+            Codec::Frames(link) => {
+                if let Err(fault) = lent.services[self.service].core.end(link, input.len()) {
+                    return Turn::Closed(Ending::Refused(fault.to_string()));
+                }
+            }
+        }
+        self.fate.close = true;
+        self.flush(lent)
+    }
+
+    fn use_input<H: Handler>(&mut self, input: &[u8], lent: &mut Lent<'_>, handler: &mut H) -> Turn {
+        let mut rest = input;
+        if let (Codec::Undecided, Some(&first)) = (&self.codec, rest.first()) {
+            self.decide(first, lent);
+        }
+        let turn = loop {
+            let had = rest.len();
+            match &mut self.codec {
+                Codec::Undecided => {}
+                Codec::Raw(bounds) => {
+                    let (message, more) = rest.split_at(rest.len().min(bounds.receive_max_bytes));
+                    let bounds = *bounds;
+                    rest = more;
+                    if !message.is_empty() {
+                        self.message(message, Tongue::Raw, bounds, lent, handler);
+                    }
+                }
+                Codec::Line(_) | Codec::Text { .. } => self.lines(&mut rest, lent, handler),
+                Codec::Frames(_) => self.frames(&mut rest, lent, handler),
+                Codec::Lingering { left_bytes, why } => {
+                    let Some(left) = left_bytes.checked_sub(rest.len()) else {
+                        return Turn::Closed(why.clone());
+                    };
+                    *left_bytes = left;
+                    rest = &[];
+                }
+            }
+            let turn = self.flush(lent);
+            let has_stalled = rest.is_empty() || rest.len() == had;
+            if turn != Turn::Idle || has_stalled {
+                break turn;
+            }
+        };
+        if !rest.is_empty() {
+            self.input.extend_from_slice(rest);
+        }
+        turn
+    }
+
+    /// The first octet alone decides; the server reads what it would otherwise peek at, for it is the one to use it.
+    fn decide(&mut self, first: u8, lent: &mut Lent<'_>) {
+        let Service { framing, core, .. } = &lent.services[self.service];
+        let language = Language::of(first);
+        let spoken = match framing {
+            Framing::Detect(languages) => *languages,
+            _ => super::service::Languages { text: false, frames: true, http: false },
+        };
+        match language {
+            Some(Language::Frames) if spoken.frames => {
+                let mut link = Box::new(Link::new(self.id.0, lent.now));
+                if let Some(why) = &self.refused {
+                    core.refuse(&mut link, Code::Unauthorised, why, lent.out);
+                    let why = why.to_string();
+                    self.refuse(why);
+                } else {
+                    self.codec = Codec::Frames(link);
+                }
+            }
+            Some(Language::Text) if spoken.text || spoken.http => self.codec = Codec::Text { is_first: true },
+            Some(Language::Frames) => {
+                Reason { code: Code::Service, text: "frames are not spoken here" }.put_reject(lent.out);
+                self.refuse("frames are not spoken here");
+            }
+            Some(Language::Text) => {
+                put_err(lent.out, "text is not spoken here");
+                self.refuse("text is not spoken here");
+            }
+            Some(Language::Tls) => {
+                lent.out.extend_from_slice(&TLS_ALERT);
+                self.refuse("TLS is not spoken here");
+            }
+            None => self.refuse(format!("no language begins with octet {first:#04x}")),
+        }
+    }
+
+    /// Ends the connection for `why`, which was said: all is sent, then what still comes is thrown away until the peer
+    /// closes, so that the words are not lost in a reset.
+    fn linger(&mut self, why: Ending) {
+        self.codec = Codec::Lingering { left_bytes: LINGER_MAX_BYTES, why };
+    }
+
+    fn refuse(&mut self, why: impl Into<String>) {
+        self.linger(Ending::Refused(why.into()));
+    }
+
+    fn lines<H: Handler>(&mut self, rest: &mut &[u8], lent: &mut Lent<'_>, handler: &mut H) {
+        let (max_bytes, is_text) = match &self.codec {
+            Codec::Line(bounds) => (bounds.receive_max_bytes, false),
+            _ => (lines::LINE_MAX_BYTES, true),
+        };
+        while self.fate.deferred == 0 && !self.fate.close && lent.out.len() < FLUSH_AT_BYTES {
+            match lines::take(rest, max_bytes) {
+                Ok(Some(line)) => self.line(line, lent, handler),
+                Ok(None) => return,
+                Err(too_long) => {
+                    if is_text {
+                        put_err(lent.out, &too_long.to_string());
+                    }
+                    *rest = &[];
+                    self.refuse(too_long.to_string());
+                }
+            }
+            if let Codec::Lingering { .. } = self.codec {
+                return;
+            }
+        }
+    }
+
+    fn line<H: Handler>(&mut self, line: &[u8], lent: &mut Lent<'_>, handler: &mut H) {
+        let is_first = match &mut self.codec {
+            Codec::Line(bounds) => {
+                let bounds = *bounds;
+                return self.message(line, Tongue::Text, bounds, lent, handler);
+            }
+            Codec::Text { is_first } => std::mem::replace(is_first, false),
+            _ => return,
+        };
+        let languages = lent.services[self.service].languages();
+        if is_first && text::is_http(line) {
+            return self.http(line.starts_with(b"GET "), languages.http, lent, handler);
+        }
+        if let Some(why) = self.refused.take() {
+            put_err(lent.out, &why);
+            return self.refuse(why);
+        }
+        if !languages.text || text::is_http_header(line) {
+            put_err(lent.out, "this port takes no commands over HTTP");
+            return self.refuse("a header of HTTP instead of a command");
+        }
+        self.message(line, Tongue::Text, super::service::TEXT_BOUNDS, lent, handler);
+        if self.fate.malformed >= MALFORMED_MAX {
+            self.refuse(format!("{MALFORMED_MAX} lines that are no command"));
+        }
+    }
+
+    /// Answers HTTP with the one page, or with why not.
+    fn http<H: Handler>(&mut self, is_get: bool, is_spoken: bool, lent: &mut Lent<'_>, handler: &mut H) {
+        let (status, body) = match (self.refused.take(), is_spoken, is_get) {
+            (Some(why), ..) => ("403 Forbidden", format!("{why}\n")),
+            (None, false, _) => ("404 Not Found", "HTTP is not spoken here.\n".to_owned()),
+            (None, true, false) => {
+                ("405 Method Not Allowed\r\nAllow: GET", "Nothing that arrives over HTTP is a command.\n".to_owned())
+            }
+            (None, true, true) => ("200 OK", handler.page(self.service)),
+        };
+        put_http(lent.out, status, &body);
+        let ending = match status {
+            "200 OK" => Ending::Closed,
+            _ => Ending::Refused(format!("HTTP: {}", body.trim_end())),
+        };
+        self.linger(ending);
+    }
+
+    /// Hands over one message of a stream without sessions.
+    fn message<H: Handler>(
+        &mut self,
+        payload: &[u8],
+        tongue: Tongue,
+        bounds: Bounds,
+        lent: &mut Lent<'_>,
+        handler: &mut H,
+    ) {
+        let way = Way::Stream {
+            out: lent.out,
+            is_line: tongue == Tongue::Text,
+            max_bytes: bounds.send_max_bytes,
+        };
+        handler.receive(Exchange {
+            payload,
+            topic: 0,
+            deadline: None,
+            hops: 0,
+            tongue,
+            peer: &self.peer,
+            name: &self.name,
+            service: self.service,
+            connection: self.id,
+            way,
+            mailbox: lent.mailbox,
+            fate: &mut self.fate,
+        });
+    }
+
+    #[inline]
+    fn frames<H: Handler>(&mut self, rest: &mut &[u8], lent: &mut Lent<'_>, handler: &mut H) {
+        let Codec::Frames(link) = &mut self.codec else { return };
+        let core = &mut lent.services[self.service].core;
+        while lent.out.len() < FLUSH_AT_BYTES && !self.fate.close {
+            let (request, topic, payload) = match core.next(lent.now, link, rest, lent.out) {
+                Ok(Some(Event::Message { topic, payload })) => (None, topic, payload),
+                Ok(Some(Event::Request(request))) => (Some(request), request.topic, request.payload),
+                Ok(Some(Event::Open { name, .. })) => {
+                    self.name = name.into();
+                    continue;
+                }
+                Ok(Some(Event::Cancel { id })) => {
+                    handler.cancel(self.id, id);
+                    continue;
+                }
+                Ok(Some(Event::Goodbye)) => {
+                    self.fate.close = true;
+                    return;
+                }
+                Ok(None) => return,
+                Err(fault) => {
+                    *rest = &[];
+                    return self.refuse(fault.to_string());
+                }
+            };
+            let (deadline, hops) = request.map_or((None, 0), |request| (request.deadline, request.hops));
+            let way = match request {
+                Some(request) => Way::Frames { core, link, out: lent.out, ticket: request.ticket },
+                None => Way::None,
+            };
+            handler.receive(Exchange {
+                payload,
+                topic,
+                deadline,
+                hops,
+                tongue: Tongue::Frames,
+                peer: &self.peer,
+                name: &self.name,
+                service: self.service,
+                connection: self.id,
+                way,
+                mailbox: lent.mailbox,
+                fate: &mut self.fate,
+            });
+        }
+    }
+
+    /// Notes that one of its answers to come has come.
+    pub(super) fn settle(&mut self) {
+        self.fate.deferred = self.fate.deferred.saturating_sub(1);
+    }
+
+    /// Sends an answer that was given later, then goes on with what waited for it.
+    pub(super) fn answer<H: Handler>(&mut self, letter: &Letter, lent: &mut Lent<'_>, handler: &mut H) -> Turn {
+        match (&mut self.codec, letter.ticket) {
+            (Codec::Frames(link), Some(ticket)) => {
+                // Too long a reply is told to the client.
+                let _ = lent.services[self.service].core.answer(ticket, letter.answer(), Some(link), lent.out);
+            }
+            (Codec::Line(_) | Codec::Text { .. } | Codec::Raw(_), None) => {
+                let is_line = !matches!(self.codec, Codec::Raw(_));
+                match &letter.answer {
+                    Ok(payload) => put_stream(lent.out, payload, is_line, usize::MAX).unwrap_or_default(),
+                    Err((_, text)) if is_line => put_err(lent.out, text),
+                    Err(_) => {}
+                }
+            }
+            _ => {}
+        }
+        self.resume_turn(lent, handler)
+    }
+
+    /// Sends what is gathered, and what could not be sent before it.
+    pub(super) fn flush(&mut self, lent: &mut Lent<'_>) -> Turn {
+        match self.send(lent.out) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Turn::Blocked,
+            Err(_) => return Turn::Closed(self.ending_or(Ending::Left)),
+        }
+        match &self.codec {
+            Codec::Lingering { why, .. } => {
+                if self.has_ended || self.stream.shutdown(Shutdown::Write).is_err() {
+                    return Turn::Closed(why.clone());
+                }
+                Turn::Idle
+            }
+            _ if self.fate.close && self.fate.deferred == 0 => {
+                Turn::Closed(if self.has_ended { Ending::Left } else { Ending::Closed })
+            }
+            Codec::Frames(_) => Turn::Idle,
+            _ if self.fate.deferred > 0 => Turn::Waiting,
+            _ => Turn::Idle,
+        }
+    }
+
+    fn send(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        let mut stream = &self.stream;
+        if !self.output.is_empty() {
+            self.output.append(out);
+            let sent = write_all_it_takes(&mut stream, &self.output);
+            self.output.drain(..sent.0);
+            if self.output.is_empty() {
+                self.output = Vec::new();
+            }
+            return sent.1;
+        }
+        if out.is_empty() {
+            return Ok(());
+        }
+        let (sent, result) = write_all_it_takes(&mut stream, out);
+        if let Err(error) = &result
+            && error.kind() == io::ErrorKind::WouldBlock
+        {
+            self.output.extend_from_slice(&out[sent..]);
+        }
+        out.clear();
+        result
+    }
+
+    /// Looks after silence. `silence` is the time to the first octet, `idle` the time between two lines.
+    pub(super) fn tick(&mut self, silence: Duration, idle: Duration, lent: &mut Lent<'_>) -> Turn {
+        let quiet = lent.now.saturating_sub(self.heard_at);
+        match &mut self.codec {
+            Codec::Undecided if quiet >= silence => Turn::Closed(Ending::Refused(format!("silent for {silence:?}"))),
+            Codec::Lingering { why, .. } if quiet >= super::LINGER_TIMEOUT => Turn::Closed(why.clone()),
+            Codec::Text { .. } if quiet >= idle && !self.fate.stay && self.fate.deferred == 0 => {
+                put_err(lent.out, &format!("idle for {idle:?}"));
+                self.fate.close = true;
+                self.flush(lent)
+            }
+            Codec::Frames(link) => {
+                let before = lent.out.len();
+                let result = lent.services[self.service].core.handle_timeout(lent.now, link, lent.out);
+                if let Err(fault) = result {
+                    self.refuse(fault.to_string());
+                }
+                if lent.out.len() > before { self.flush(lent) } else { Turn::Idle }
+            }
+            _ => Turn::Idle,
+        }
+    }
+
+    /// Says goodbye, where there is a language for it.
+    pub(super) fn goodbye(&mut self, text: &str, lent: &mut Lent<'_>) -> Turn {
+        if let Codec::Frames(link) = &mut self.codec {
+            lent.services[self.service].core.refuse(link, Code::Closing, text, lent.out);
+        }
+        self.fate.close = true;
+        self.flush(lent)
+    }
+
+    /// Notes its end where a session may outlive it.
+    pub(super) fn leave(&self, lent: &mut Lent<'_>) {
+        if let Codec::Frames(link) = &self.codec {
+            lent.services[self.service].core.closed(lent.now, link);
+        }
+    }
+
+    /// Returns the link of a connection of frames.
+    pub(super) fn payload_max_bytes(&self) -> Option<u32> {
+        if let Codec::Frames(link) = &self.codec { Some(link.payload_max_bytes()) } else { None }
+    }
+
+    pub(super) fn is_frames(&self) -> bool {
+        matches!(self.codec, Codec::Frames(_))
+    }
+
+    fn ending_or(&self, ending: Ending) -> Ending {
+        if let Codec::Lingering { why, .. } = &self.codec { why.clone() } else { ending }
+    }
+}
+
+/// Appends an answer of HTTP, after which the connection ends.
+fn put_http(out: &mut Vec<u8>, status: &str, body: &str) {
+    let len_bytes = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len_bytes}\r\n\
+         Connection: close\r\n\r\n"
+    );
+    out.extend_from_slice(head.as_bytes());
+    out.extend_from_slice(body.as_bytes());
+}
+
+/// Writes until all is written or the peer takes no more; returns how much was taken.
+fn write_all_it_takes(stream: &mut &Stream, octets: &[u8]) -> (usize, io::Result<()>) {
+    let mut sent = 0;
+    while sent < octets.len() {
+        match retry(|| stream.write(&octets[sent..])) {
+            Ok(len) => sent += len,
+            Err(error) => return (sent, Err(error)),
+        }
+    }
+    (sent, Ok(()))
+}
+
+fn retry(mut operation: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match operation() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}

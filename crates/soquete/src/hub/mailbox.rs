@@ -1,0 +1,169 @@
+//! Where answers that are not given at once wait for the loop.
+
+use super::ConnectionId;
+use rustix::event::{EventfdFlags, eventfd};
+use soquete_proto::handshake::{Code, Reason};
+use soquete_proto::server::{Answer, Ticket};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An answer under way to the loop.
+#[derive(Debug)]
+pub(super) struct Letter {
+    pub(super) connection: ConnectionId,
+    pub(super) service: usize,
+    pub(super) ticket: Option<Ticket>,
+    pub(super) answer: Result<Box<[u8]>, (Code, Box<str>)>,
+}
+
+impl Letter {
+    pub(super) fn answer(&self) -> Answer<'_> {
+        match &self.answer {
+            Ok(payload) => Answer::Reply(payload),
+            Err((code, text)) => Answer::Error(Reason { code: *code, text }),
+        }
+    }
+}
+
+/// A queue that any thread can put answers into, and a bell that wakes the loop where it sleeps.
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    letters: Mutex<Vec<Letter>>,
+    bell: OwnedFd,
+    /// Whether the loop is about to sleep, so that a letter must ring. Without it each letter would cost a system call.
+    asleep: AtomicBool,
+    stopped: AtomicBool,
+}
+
+impl Mailbox {
+    pub(super) fn new() -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Mailbox {
+            letters: Mutex::new(Vec::new()),
+            bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            asleep: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+        }))
+    }
+
+    fn put(&self, letter: Letter) {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
+        self.ring_if_asleep();
+    }
+
+    fn ring_if_asleep(&self) {
+        if self.asleep.swap(false, Ordering::SeqCst) {
+            self.ring();
+        }
+    }
+
+    fn ring(&self) {
+        // The counter is full only if the loop has been rung and not woken yet: it will.
+        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
+    }
+
+    /// Says that the loop will sleep now; false where there is a letter already, so that it must not.
+    pub(super) fn fall_asleep(&self) -> bool {
+        self.asleep.store(true, Ordering::SeqCst);
+        let is_empty = self.letters.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        is_empty && !self.is_stopped()
+    }
+
+    pub(super) fn wake(&self) {
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// Silences the bell after it woke the loop.
+    pub(super) fn silence(&self) {
+        let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+    }
+
+    pub(super) fn take(&self) -> Vec<Letter> {
+        std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        self.ring_if_asleep();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+}
+
+impl AsFd for Mailbox {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+}
+
+/// Answers one request later, from any thread.
+///
+/// One that is dropped without an answer tells the client that the outcome is unknown.
+#[derive(Debug)]
+#[must_use = "a responder that is dropped tells the client that the outcome is unknown"]
+pub struct Responder {
+    mailbox: Arc<Mailbox>,
+    connection: ConnectionId,
+    service: usize,
+    ticket: Option<Ticket>,
+    is_answered: bool,
+}
+
+impl Responder {
+    pub(super) fn new(
+        mailbox: Arc<Mailbox>,
+        connection: ConnectionId,
+        service: usize,
+        ticket: Option<Ticket>,
+    ) -> Self {
+        Responder { mailbox, connection, service, ticket, is_answered: false }
+    }
+
+    /// Returns the connection that waits for the answer.
+    pub fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// Answers with `payload`. A client that has gone by then is no error; one that resumes its session gets it.
+    pub fn reply(mut self, payload: &[u8]) {
+        self.put(Ok(payload.into()));
+    }
+
+    /// Answers that it was not done, or that nobody knows.
+    pub fn refuse(mut self, code: Code, text: &str) {
+        self.put(Err((code, text.into())));
+    }
+
+    fn put(&mut self, answer: Result<Box<[u8]>, (Code, Box<str>)>) {
+        self.is_answered = true;
+        let Responder { connection, service, ticket, .. } = *self;
+        self.mailbox.put(Letter { connection, service, ticket, answer });
+    }
+}
+
+impl Drop for Responder {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.put(Err((Code::Unknown, "the server gave no answer".into())));
+        }
+    }
+}
+
+/// Stops or wakes a loop from any thread.
+#[derive(Clone, Debug)]
+pub struct Stopper(pub(super) Arc<Mailbox>);
+
+impl Stopper {
+    /// Has the turn that is under way come back, and no other. Does not block.
+    pub fn wake(&self) {
+        self.0.ring();
+    }
+
+    /// Ends [`Server::run`](crate::Server::run) after the turn that is under way. Does not block.
+    pub fn stop(&self) {
+        self.0.stop();
+    }
+}

@@ -1,0 +1,46 @@
+//! Sockets behind one grammar.
+//!
+//! An [`Endpoint`] says where, as a URL: `tcp://127.0.0.1:5555`, `unix:///run/led.sock`, `unix:@led`, `mem:led`.
+//! A [`Listener`] waits there for connections; a [`Stream`] is one, whatever it runs over, and knows its [`Peer`].
+//! Each is one descriptor, so everything fits into one epoll set. Every failure is an [`Error`]: it names
+//! operation, address and cause in one line and knows what a person can do about it.
+//!
+//! [`Clock`] reads the time, [`Backoff`] says how long to wait before trying again, and [`resolve_then`] looks up
+//! names without holding anybody up. [`typed`] sends Rust types instead of octets; the feature `tokio` adds a client for
+//! programs that live in that runtime.
+
+#![deny(unsafe_code)]
+
+#[cfg(feature = "tokio")]
+mod asynchronous;
+mod backoff;
+mod client;
+mod clock;
+mod endpoint;
+mod error;
+mod hub;
+mod listener;
+mod mem;
+mod outbound;
+mod resolve;
+mod server;
+mod stream;
+pub mod typed;
+
+#[cfg(feature = "tokio")]
+pub use asynchronous::{AsyncClient, Event, Subscription};
+pub use backoff::Backoff;
+pub use client::{Batch, Client, ClientFraming, ClientOptions, Outcome, Received};
+pub use clock::Clock;
+pub use endpoint::{Endpoint, EndpointError, HOST_LEN_MAX, Host, MEM_NAME_LEN_MAX, UNIX_NAME_LEN_MAX, UnixName};
+pub use error::{Cause, Error, Operation};
+pub use hub::{
+    Bounds, ConnectionId, Counts, Ending, Exchange, Framing, Handler, Hub, Languages, Limits, Pushed, Responder, SourceId,
+    Stopper, Tongue,
+};
+pub use listener::{ListenOptions, Listener};
+pub use outbound::{Outbound, Shot};
+pub use resolve::{ADDRESSES_MAX, LOOKUPS_MAX, resolve, resolve_then};
+pub use server::Server;
+pub use soquete_proto::handshake::{Code, EventHead};
+pub use stream::{Peer, Stream};

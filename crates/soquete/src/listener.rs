@@ -1,0 +1,275 @@
+//! Where connections arrive.
+
+mod path;
+
+use std::ffi::OsStr;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+
+use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::io::{Errno, FdFlags, fcntl_setfd, retry_on_intr};
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, ipproto, sockopt};
+
+use crate::mem::Inbox;
+use crate::{Cause, Endpoint, Error, Operation, Peer, Stream, UnixName, resolve};
+use path::OwnedPath;
+
+/// How a listener listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenOptions {
+    /// How many connections may wait to be accepted; default 1,024, and the kernel's `somaxconn` bounds it.
+    ///
+    /// With the 1 of many an example, clients that come at the same moment are turned away over Unix, and over TCP
+    /// they lose packets and wait for seconds.
+    pub backlog: u32,
+    /// The mode of a Unix path, 0 to 0o777: who may connect needs the right to write. Default: 0o777 without the
+    /// bits of the umask.
+    pub mode: Option<u32>,
+    /// Takes a TCP port although connections of a former listener have not quite ended (SO_REUSEADDR); default yes.
+    /// A port where another program listens stays taken in any case.
+    pub reuse_address: bool,
+    /// Makes the listener, and every stream it accepts, non-blocking; default no.
+    pub nonblocking: bool,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self { backlog: 1024, mode: None, reuse_address: true, nonblocking: false }
+    }
+}
+
+/// Where connections arrive: a listening socket, or a `mem:` name of this process.
+///
+/// It is one descriptor that is ready for reading while there is a connection to accept. Dropping it stops
+/// listening and removes the file of a Unix path, if the file is still its own.
+///
+/// # Examples
+///
+/// ```
+/// use soquete::{ListenOptions, Listener, Stream};
+///
+/// let listener = Listener::bind(&"tcp://127.0.0.1:0".parse()?, &ListenOptions::default())?;
+/// let client = Stream::connect(listener.local())?;
+/// let (served, peer) = listener.accept()?;
+/// println!("{peer} is here");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Listener {
+    source: Source,
+    local: Endpoint,
+    nonblocking: bool,
+}
+
+#[derive(Debug)]
+enum Source {
+    Socket {
+        /// Before `fd`, so that it is dropped first: a path is only ever taken over when nobody listens behind it.
+        _path: Option<OwnedPath>,
+        fd: OwnedFd,
+    },
+    Mem(Inbox),
+}
+
+impl Listener {
+    /// Takes an address and listens there.
+    ///
+    /// A host name is resolved, which may block for seconds, and the first of its addresses that can be had is
+    /// taken. `[::]` is every IPv6 address and only those (IPV6_V6ONLY), so `0.0.0.0` can be had beside it. At a Unix
+    /// path the socket file that a dead server left is replaced; while another process does the same in that folder
+    /// this one waits, for at most 1 s. A living server there notices a client that connects and closes at once.
+    ///
+    /// # Errors
+    ///
+    /// EADDRINUSE when somebody else listens there; EADDRNOTAVAIL when the address is not of this machine; EACCES
+    /// when this user may not; [`Cause::FileInTheWay`] when the path is a file that is no socket, which is left
+    /// alone; [`Cause::Misuse`] for a `mode` above 0o777, or with anything but a Unix path.
+    pub fn bind(endpoint: &Endpoint, options: &ListenOptions) -> Result<Self, Error> {
+        check_mode(endpoint, options).map_err(Operation::Bind.failed(endpoint))?;
+        let source = match endpoint {
+            Endpoint::Tcp { host, port } => Source::tcp(&resolve::resolve(host, *port)?, options),
+            Endpoint::Unix(name) => Source::unix(name, options),
+            Endpoint::Mem(name) => Source::mem(name, options),
+        };
+        source.and_then(|source| Self::over(source, options)).map_err(Operation::Bind.failed(endpoint))
+    }
+
+    fn over(source: Source, options: &ListenOptions) -> Result<Self, Cause> {
+        let mut listener = Self { local: source.local()?, source, nonblocking: false };
+        listener.set_nonblocking(options.nonblocking)?;
+        Ok(listener)
+    }
+
+    /// Takes over a socket that listens already, such as one inherited from systemd.
+    ///
+    /// It goes on to block or not as it did, and programs that this process executes do not inherit it. The file of
+    /// a Unix path is left when the listener is dropped: it belongs to who bound it.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::Misuse`] when the descriptor is no TCP or Unix stream socket that listens.
+    pub fn from_fd(fd: OwnedFd) -> Result<Self, Error> {
+        let listens = sockopt::socket_acceptconn(&fd) == Ok(true);
+        let taken = match sockopt::socket_type(&fd) {
+            Ok(SocketType::STREAM) if listens => Self::over_inherited(fd).map_err(Cause::from),
+            _ => Err(Cause::Misuse("the descriptor is no stream socket that listens")),
+        };
+        taken.map_err(|cause| Error::without_address(Operation::Listen, cause))
+    }
+
+    fn over_inherited(fd: OwnedFd) -> rustix::io::Result<Self> {
+        fcntl_setfd(&fd, FdFlags::CLOEXEC)?;
+        let nonblocking = fcntl_getfl(&fd)?.contains(OFlags::NONBLOCK);
+        let source = Source::Socket { _path: None, fd };
+        let local = source.local()?;
+        if let Endpoint::Tcp { .. } = local {
+            sockopt::set_tcp_nodelay(&source, true)?;
+        }
+        Ok(Self { source, local, nonblocking })
+    }
+
+    /// Takes the connection that waits longest, with who made it; one system call over TCP.
+    ///
+    /// It blocks while there is none, unless the listener is non-blocking. The stream is non-blocking if the
+    /// listener is, and is closed in programs that this process executes.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] when there is none. ECONNABORTED and network errors belong to a connection
+    /// that is gone already: go on accepting. EMFILE, ENFILE, ENOBUFS and ENOMEM last for a while: the listener stays
+    /// readable, so wait before the next try.
+    pub fn accept(&self) -> io::Result<(Stream, Peer)> {
+        let fd = match &self.source {
+            Source::Socket { fd, .. } => fd,
+            Source::Mem(inbox) => {
+                let stream = inbox.accept()?;
+                stream.set_nonblocking(self.nonblocking)?;
+                return Ok((stream, Peer::Mem));
+            }
+        };
+        let mut flags = SocketFlags::CLOEXEC;
+        flags.set(SocketFlags::NONBLOCK, self.nonblocking);
+        let (stream, address) = retry_on_intr(|| net::acceptfrom_with(fd, flags))?;
+        let peer = match address.map(SocketAddr::try_from) {
+            Some(Ok(address)) => Peer::Tcp(address),
+            _ => Peer::of_unix(&stream),
+        };
+        Ok((Stream::from(stream), peer))
+    }
+
+    /// Says where it listens: a port of 0 is answered with the real one, a name with the address taken.
+    #[must_use]
+    pub fn local(&self) -> &Endpoint {
+        &self.local
+    }
+
+    /// Makes it and the streams it will accept non-blocking (`true`) or blocking (`false`).
+    ///
+    /// # Errors
+    ///
+    /// None for a socket; the system call has a result all the same.
+    pub fn set_nonblocking(&mut self, nonblocking: bool) -> io::Result<()> {
+        rustix::io::ioctl_fionbio(&*self, nonblocking)?;
+        self.nonblocking = nonblocking;
+        Ok(())
+    }
+}
+
+impl Source {
+    /// Listens at the first of some addresses that can be had.
+    fn tcp(addresses: &[SocketAddr], options: &ListenOptions) -> Result<Self, Cause> {
+        let mut failed = Errno::ADDRNOTAVAIL;
+        for address in addresses {
+            match listen_tcp(*address, options) {
+                Ok(fd) => return Ok(Self::Socket { _path: None, fd }),
+                Err(errno) => failed = errno,
+            }
+        }
+        Err(failed.into())
+    }
+
+    fn unix(name: &UnixName, options: &ListenOptions) -> Result<Self, Cause> {
+        if let UnixName::Path(path) = name {
+            let (fd, path) = path::listen(path, options)?;
+            return Ok(Self::Socket { _path: Some(path), fd });
+        }
+        let fd = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        net::bind(&fd, &name.socket_addr()?)?;
+        listen(&fd, options)?;
+        Ok(Self::Socket { _path: None, fd })
+    }
+
+    fn mem(name: &str, options: &ListenOptions) -> Result<Self, Cause> {
+        Ok(Self::Mem(Inbox::bind(name, options.backlog)?))
+    }
+
+    /// Says where it listens; the kernel knows it for a socket. What is no text is shown as well as it can be.
+    fn local(&self) -> rustix::io::Result<Endpoint> {
+        let fd = match self {
+            Self::Socket { fd, .. } => fd,
+            Self::Mem(inbox) => return Ok(Endpoint::Mem(inbox.name().to_owned())),
+        };
+        let address = net::getsockname(fd)?;
+        if let Ok(address) = SocketAddr::try_from(address.clone()) {
+            return Ok(address.into());
+        }
+        let address = SocketAddrUnix::try_from(address)?;
+        Ok(Endpoint::Unix(match address.path_bytes() {
+            Some(path) => UnixName::Path(OsStr::from_bytes(path).into()),
+            None => {
+                let name = address.abstract_name().unwrap_or_default();
+                UnixName::Abstract(String::from_utf8_lossy(name).into_owned())
+            }
+        }))
+    }
+}
+
+impl AsFd for Source {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Socket { fd, .. } => fd.as_fd(),
+            Self::Mem(inbox) => inbox.as_fd(),
+        }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.source.as_fd()
+    }
+}
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+/// A mode that would have no effect is refused: who sets one believes that others are kept out.
+fn check_mode(endpoint: &Endpoint, options: &ListenOptions) -> Result<(), Cause> {
+    match (options.mode, endpoint) {
+        (None | Some(0..=0o777), Endpoint::Unix(UnixName::Path(_))) | (None, _) => Ok(()),
+        (Some(_), Endpoint::Unix(UnixName::Path(_))) => Err(Cause::Misuse("a mode is at most 0777")),
+        (Some(_), _) => Err(Cause::Misuse("only unix:///PATH has a mode")),
+    }
+}
+
+fn listen_tcp(address: SocketAddr, options: &ListenOptions) -> rustix::io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let fd = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, Some(ipproto::TCP))?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&fd, true)?;
+    }
+    sockopt::set_socket_reuseaddr(&fd, options.reuse_address)?;
+    // What is accepted inherits it: a system call less for each connection.
+    sockopt::set_tcp_nodelay(&fd, true)?;
+    net::bind(&fd, &address)?;
+    listen(&fd, options)?;
+    Ok(fd)
+}
+
+fn listen(fd: &OwnedFd, options: &ListenOptions) -> rustix::io::Result<()> {
+    net::listen(fd, i32::try_from(options.backlog).unwrap_or(i32::MAX))
+}

@@ -1,0 +1,139 @@
+//! Listening at a Unix path: the one kind of address that outlives its server.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{self, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use super::ListenOptions;
+use crate::{Cause, Clock};
+
+/// How long to wait for the lock on the folder: 1 s. Who binds holds it for less than a millisecond, but in a folder
+/// as public as `/tmp` anybody can hold it for ever.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often to ask for it.
+const LOCK_INTERVAL: Duration = Duration::from_millis(1);
+
+/// A path bound by this process; the file is removed on drop if it is still the one that was bound.
+#[derive(Debug)]
+pub(super) struct OwnedPath {
+    path: PathBuf,
+    id: FileId,
+}
+
+/// What tells a file from another that took its path.
+type FileId = (u64, u64);
+
+/// Takes a path and listens there.
+///
+/// The folder is locked from the look at what is there until the socket listens. Otherwise one binder could take
+/// another's new socket, which does not listen yet, for a dead one and remove it.
+pub(super) fn listen(path: &Path, options: &ListenOptions) -> Result<(OwnedFd, OwnedPath), Cause> {
+    let address = SocketAddrUnix::new(path)?;
+    let _lock = lock_folder(path)?;
+    make_way(path, &address)?;
+    let socket = socket(SocketFlags::empty())?;
+    if let Some(mode) = options.mode {
+        // The file takes over the mode that the socket has when it is bound, less the umask. To change the file's
+        // mode afterwards would leave a moment in which whoever it keeps out could begin to connect.
+        fs::fchmod(&socket, Mode::from_raw_mode(mode))?;
+    }
+    net::bind(&socket, &address)?;
+    let bound = lstat(path)?;
+    let owned = OwnedPath { path: path.to_owned(), id: id(&bound) };
+    if let Some(mode) = options.mode.map(Mode::from_raw_mode)
+        && Mode::from_raw_mode(bound.st_mode) != mode
+    {
+        // The umask took away what was asked for.
+        fs::chmod(path, mode)?;
+    }
+    super::listen(&socket, options)?;
+    Ok((socket, owned))
+}
+
+/// Removes the socket file of a dead server. A living one keeps its path; a file that is no socket, a symbolic link
+/// to one included, is left alone.
+fn make_way(path: &Path, address: &SocketAddrUnix) -> Result<(), Cause> {
+    let found = match lstat(path) {
+        Err(Errno::NOENT) => return Ok(()),
+        found => found?,
+    };
+    if FileType::from_raw_mode(found.st_mode) != FileType::Socket {
+        return Err(Cause::FileInTheWay);
+    }
+    match net::connect(socket(SocketFlags::NONBLOCK)?, address) {
+        Err(Errno::CONNREFUSED) => Ok(fs::unlink(path)?),
+        Err(Errno::NOENT) => Ok(()),
+        // It listens, its queue is full, or it is a socket of another kind (datagrams, say) that lives.
+        Ok(()) | Err(Errno::AGAIN | Errno::PROTOTYPE) => Err(Errno::ADDRINUSE.into()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Locks the folder of a path until the descriptor is dropped.
+fn lock_folder(path: &Path) -> Result<OwnedFd, Cause> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = fs::open(folder, flags, Mode::empty())?;
+    let deadline = Clock::now() + LOCK_TIMEOUT;
+    loop {
+        match fs::flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(folder),
+            Err(Errno::WOULDBLOCK) if Clock::now() < deadline => thread::sleep(LOCK_INTERVAL),
+            Err(Errno::WOULDBLOCK) => return Err(Cause::Busy("another program keeps the folder locked")),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+fn socket(flags: SocketFlags) -> rustix::io::Result<OwnedFd> {
+    net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags | SocketFlags::CLOEXEC, None)
+}
+
+fn lstat(path: &Path) -> rustix::io::Result<Stat> {
+    fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+fn id(stat: &Stat) -> FileId {
+    (stat.st_dev, stat.st_ino)
+}
+
+impl Drop for OwnedPath {
+    /// Needs no lock: the socket still listens, so nobody takes the path over between the look and the removal.
+    fn drop(&mut self) {
+        if lstat(&self.path).is_ok_and(|found| id(&found) == self.id) {
+            // Nobody can do anything about a failure; the next server replaces the file.
+            let _ = fs::unlink(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_takes_over_the_mode_its_socket_has_when_it_is_bound() {
+        let path = std::env::temp_dir().join(format!("soquete-mode-{}.sock", std::process::id()));
+        let socket = socket(SocketFlags::empty()).unwrap();
+        fs::fchmod(&socket, Mode::RUSR | Mode::WUSR).unwrap();
+        net::bind(&socket, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        let bound = lstat(&path).unwrap();
+        drop(OwnedPath { path, id: id(&bound) });
+        assert_eq!(Mode::from_raw_mode(bound.st_mode), Mode::RUSR | Mode::WUSR);
+    }
+
+    #[test]
+    fn a_relative_path_is_locked_in_its_own_folder() {
+        assert!(lock_folder(Path::new("led.sock")).is_ok());
+        assert!(lock_folder(Path::new("no-such-folder/led.sock")).is_err());
+    }
+}

@@ -1,0 +1,220 @@
+//! A client that lives on a loop: it never blocks, connects when there is something to send, and comes back after a
+//! cut with the same session.
+
+mod shot;
+mod wire;
+
+pub use shot::Shot;
+
+use crate::hub::{Hub, SourceId};
+use crate::{Backoff, Endpoint, Outcome};
+use soquete_proto::client::{Client as Core, Event, Options, Request, Verdict};
+use soquete_proto::fault::Misuse;
+use std::collections::VecDeque;
+use std::time::Duration;
+use wire::{Io, Wire};
+
+/// A connection without work is closed after this, with a goodbye: no pings, nothing half open, and the next request
+/// begins with a handshake that proves the server alive. Its session goes on.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// The first and the longest pause between two attempts to connect.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+
+/// A client of one endpoint on the loop of a [`Hub`], in frames.
+///
+/// Requests are given with [`request`](Outbound::request); [`drive`](Outbound::drive) does what can be done without
+/// blocking. It is to be called after a request, when [`owns`](Outbound::owns) says that a watched descriptor is its own,
+/// and at [`timeout`](Outbound::timeout). [`next_outcome`](Outbound::next_outcome) tells how requests ended.
+pub struct Outbound {
+    endpoint: Endpoint,
+    core: Core,
+    wire: Wire,
+    out: Vec<u8>,
+    input: Vec<u8>,
+    backoff: Backoff,
+    retry_at: Duration,
+    busy_at: Duration,
+    outcomes: VecDeque<(u32, Outcome)>,
+    trouble: Option<String>,
+}
+
+impl Outbound {
+    /// Makes a client without a connection.
+    pub fn new(endpoint: Endpoint, options: Options) -> Self {
+        Outbound {
+            endpoint,
+            core: Core::new(options),
+            wire: Wire::None,
+            out: Vec::new(),
+            input: Vec::new(),
+            backoff: Backoff::new(PAUSES.0, PAUSES.1),
+            retry_at: Duration::ZERO,
+            busy_at: Duration::ZERO,
+            outcomes: VecDeque::new(),
+            trouble: None,
+        }
+    }
+
+    /// Returns where it connects.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Says whether a connection is made.
+    pub fn is_connected(&self) -> bool {
+        self.core.is_open()
+    }
+
+    /// Says what the latest attempt to connect failed with; nothing once one has succeeded.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Sends a request as soon as it can be sent; returns its id. Call [`drive`](Outbound::drive) afterwards.
+    ///
+    /// # Errors
+    /// As [`Client::request`](soquete_proto::client::Client::request): too long, or too many.
+    pub fn request(&mut self, now: Duration, request: Request<'_>) -> Result<u32, Misuse> {
+        self.busy_at = now;
+        self.core.request(now, request, &mut self.out)
+    }
+
+    /// Says whether a watched descriptor is this client's.
+    pub fn owns(&self, source: SourceId) -> bool {
+        self.wire.source() == Some(source)
+    }
+
+    /// Returns the next request that ended, with its id.
+    pub fn next_outcome(&mut self) -> Option<(u32, Outcome)> {
+        self.outcomes.pop_front()
+    }
+
+    /// Returns when [`drive`](Outbound::drive) has something to do if nothing becomes ready before.
+    pub fn timeout(&mut self) -> Option<Duration> {
+        let wanted = match &self.wire {
+            Wire::None if self.core.unanswered() > 0 => Some(self.retry_at),
+            Wire::None => None,
+            Wire::Resolving(..) | Wire::Connecting { .. } => Some(self.retry_at),
+            Wire::Connected { .. } => Some(self.busy_at + IDLE),
+        };
+        wanted.into_iter().chain(self.core.timeout()).min()
+    }
+
+    /// Does what can be done without blocking.
+    pub fn drive(&mut self, hub: &mut Hub, now: Duration) {
+        if self.core.handle_timeout(now, &mut self.out).is_err() {
+            self.disconnect(hub, now, "nothing heard");
+        }
+        if let Some(why) = self.connect(hub, now) {
+            self.disconnect(hub, now, &why);
+        }
+        if let Err(why) = self.converse(hub, now) {
+            self.disconnect(hub, now, &why);
+        }
+        while let Some((id, verdict)) = self.core.verdict() {
+            let outcome = match verdict {
+                Verdict::NotDone(why) => Outcome::NotDone(self.explained(&why.to_string())),
+                Verdict::Unknown(why) => Outcome::Unknown(self.explained(&why.to_string())),
+            };
+            self.outcomes.push_back((id, outcome));
+        }
+        if self.core.unanswered() > 0 {
+            self.busy_at = now;
+        } else if now >= self.busy_at + IDLE {
+            self.close(hub);
+        }
+    }
+
+    /// Adds what the latest attempt to connect failed with.
+    fn explained(&self, why: &str) -> String {
+        self.trouble.as_ref().map_or_else(|| why.to_owned(), |trouble| format!("{why}: {trouble}"))
+    }
+
+    /// Goes on with connecting where there is something to send; returns why it failed.
+    fn connect(&mut self, hub: &mut Hub, now: Duration) -> Option<String> {
+        if matches!(self.wire, Wire::None) {
+            if self.core.unanswered() == 0 || now < self.retry_at {
+                return None;
+            }
+            self.retry_at = now + wire::CONNECT_TIMEOUT;
+            if let Err(error) = self.wire.start(&self.endpoint, hub) {
+                return Some(error.to_string());
+            }
+        }
+        match self.wire.go_on(&self.endpoint, hub) {
+            Ok(true) => {
+                self.out.clear();
+                self.input.clear();
+                self.core.connected(now, &mut self.out);
+                None
+            }
+            Ok(false) if self.wire.is_under_way() && now >= self.retry_at => {
+                Some(format!("connect {}: timed out", self.endpoint))
+            }
+            Ok(false) => None,
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// Sends what is gathered and uses what has come, as long as either does something.
+    fn converse(&mut self, hub: &mut Hub, now: Duration) -> Result<(), String> {
+        loop {
+            self.wire.send(&mut self.out, &self.endpoint, hub)?;
+            match self.wire.receive(&mut self.input)? {
+                Io::Nothing => return Ok(()),
+                Io::Ended => return Err("the server closed the connection".into()),
+                Io::Some => self.use_input(now)?,
+            }
+        }
+    }
+
+    fn use_input(&mut self, now: Duration) -> Result<(), String> {
+        let mut rest = &self.input[..];
+        loop {
+            match self.core.next(now, &mut rest, &mut self.out).map_err(|fault| fault.to_string())? {
+                None => break,
+                Some(Event::Welcome(_)) => {
+                    self.backoff.reset();
+                    self.trouble = None;
+                }
+                Some(Event::Rejected(reason)) => return Err(format!("rejected: {}", reason.text)),
+                Some(Event::Reply { id, payload }) => self.outcomes.push_back((id, Outcome::Done(payload.to_vec()))),
+                Some(Event::Error { id, reason }) => {
+                    let text = reason.text.to_owned();
+                    let is_not_done = reason.code.is_not_done();
+                    let outcome = if is_not_done { Outcome::NotDone(text) } else { Outcome::Unknown(text) };
+                    self.outcomes.push_back((id, outcome));
+                }
+                // What it took up it still answers; then it closes.
+                Some(Event::Goodbye(_)) => {}
+                Some(Event::Event { .. } | Event::Message { .. }) => {}
+            }
+        }
+        let used = self.input.len() - rest.len();
+        self.input.drain(..used);
+        Ok(())
+    }
+
+    fn disconnect(&mut self, hub: &mut Hub, now: Duration, why: &str) {
+        self.wire.close(hub);
+        self.core.disconnected();
+        self.trouble = Some(why.to_owned());
+        #[allow(clippy::cast_possible_truncation)] // Any bits will do.
+        let entropy = crate::hub::entropy() as u64;
+        self.retry_at = now + self.backoff.next(entropy);
+    }
+
+    /// Says goodbye and closes; requests that wait keep waiting, and connect again.
+    pub fn close(&mut self, hub: &mut Hub) {
+        if self.core.is_open() {
+            self.core.goodbye(&mut self.out);
+            // What it cannot take now it does not need: the end says as much.
+            let _ = self.wire.send(&mut self.out, &self.endpoint, hub);
+        }
+        if !matches!(self.wire, Wire::None) {
+            self.wire.close(hub);
+            self.core.disconnected();
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! A connected byte stream, whatever it runs over.
+
+mod connect;
+mod peer;
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType};
+
+pub use peer::Peer;
+
+/// A connected byte stream of any kind: TCP, Unix or `mem:`.
+///
+/// It is one descriptor and nothing else; dropping it closes it. `&Stream` reads and writes too, so one thread can
+/// read while another writes. A write to a stream whose peer is gone is an error (EPIPE), never a signal. Small
+/// writes leave at once: TCP_NODELAY is set.
+///
+/// A new one blocks. With a timeout set, or made non-blocking, a read or write that would have to wait longer fails
+/// with [`io::ErrorKind::WouldBlock`].
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// let (mut one, mut other) = soquete::Stream::pair()?;
+/// one.write_all(b"LED ON\n")?;
+/// one.shutdown(std::net::Shutdown::Write)?;
+/// let mut line = String::new();
+/// other.read_to_string(&mut line)?;
+/// assert_eq!(line, "LED ON\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Stream(OwnedFd);
+
+impl Stream {
+    /// Makes two streams connected to each other, as `mem:` has them; both block.
+    ///
+    /// # Errors
+    ///
+    /// EMFILE or ENFILE when no descriptor is left.
+    pub fn pair() -> io::Result<(Self, Self)> {
+        let (one, other) = net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        Ok((Self(one), Self(other)))
+    }
+
+    /// Makes reads and writes return at once (`true`) or block (`false`).
+    ///
+    /// # Errors
+    ///
+    /// None for a socket; the system call has a result all the same.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        Ok(rustix::io::ioctl_fionbio(&self.0, nonblocking)?)
+    }
+
+    /// Bounds how long a blocking read waits for the first octet; `None`, the default, is for ever.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL for a timeout of zero.
+    pub fn set_receive_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        Ok(sockopt::set_socket_timeout(&self.0, Timeout::Recv, timeout)?)
+    }
+
+    /// Bounds how long a blocking write waits for room; `None`, the default, is for ever.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL for a timeout of zero.
+    pub fn set_send_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        Ok(sockopt::set_socket_timeout(&self.0, Timeout::Send, timeout)?)
+    }
+
+    /// Ends one direction or both; a read or write that blocks in another thread wakes up.
+    ///
+    /// After `Shutdown::Write` the peer reads what was sent and then the end, and can still answer.
+    ///
+    /// # Errors
+    ///
+    /// ENOTCONN when a TCP stream is not connected, any more or yet.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        let how = match how {
+            Shutdown::Read => net::Shutdown::Read,
+            Shutdown::Write => net::Shutdown::Write,
+            Shutdown::Both => net::Shutdown::Both,
+        };
+        Ok(net::shutdown(&self.0, how)?)
+    }
+
+    /// Reads what is there without taking it: the next read gives it again. It blocks as a read does.
+    ///
+    /// # Errors
+    ///
+    /// Those of a read.
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(net::recv(&self.0, buf, RecvFlags::PEEK)?.0)
+    }
+
+    /// Says who is at the other end.
+    ///
+    /// # Errors
+    ///
+    /// ENOTCONN when a TCP stream is not connected, any more or yet.
+    pub fn peer(&self) -> io::Result<Peer> {
+        Ok(Peer::of(&self.0)?)
+    }
+
+    /// Closes at once and throws away what the peer has not got: over TCP the peer sees a reset (ECONNRESET).
+    ///
+    /// Over Unix and `mem:` there is no such thing; it closes, and the peer sees a reset only if it had sent
+    /// something that was not read.
+    pub fn abort(self) {
+        // Nobody can do anything about a failure, and the stream is closed in any case.
+        let _ = sockopt::set_socket_linger(&self.0, Some(Duration::ZERO));
+    }
+}
+
+impl Read for &Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(net::recv(&self.0, buf, RecvFlags::empty())?.0)
+    }
+}
+
+impl Write for &Stream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Ok(net::send(&self.0, buf, SendFlags::NOSIGNAL)?)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut nothing = SendAncillaryBuffer::default();
+        Ok(net::sendmsg(&self.0, bufs, &mut nothing, SendFlags::NOSIGNAL)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buf)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (&*self).write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        (&*self).write_vectored(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for Stream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+impl From<OwnedFd> for Stream {
+    /// Takes over a connected stream socket: one that was inherited, say. What is no socket fails at the first use.
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}
+
+impl From<Stream> for OwnedFd {
+    fn from(stream: Stream) -> Self {
+        stream.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_a_descriptor_and_nothing_else() {
+        assert_eq!(size_of::<Stream>(), size_of::<RawFd>());
+        assert_eq!(size_of::<Option<Stream>>(), size_of::<RawFd>());
+    }
+
+    #[test]
+    fn a_header_and_a_payload_leave_with_one_write() {
+        let (mut one, mut other) = Stream::pair().unwrap();
+        let len = one.write_vectored(&[IoSlice::new(b"head"), IoSlice::new(b"load")]).unwrap();
+        let mut buf = [0; 8];
+        other.read_exact(&mut buf).unwrap();
+        assert_eq!((len, &buf), (8, b"headload"));
+    }
+
+    #[test]
+    fn a_timeout_of_zero_is_refused() {
+        let (one, _other) = Stream::pair().unwrap();
+        assert!(one.set_receive_timeout(Some(Duration::ZERO)).is_err());
+        assert!(one.set_send_timeout(Some(Duration::ZERO)).is_err());
+    }
+
+    #[test]
+    fn what_is_no_socket_fails_at_the_first_use() {
+        let mut stream = Stream::from(OwnedFd::from(std::fs::File::open("/dev/null").unwrap()));
+        assert!(stream.read(&mut [0]).is_err());
+    }
+}
