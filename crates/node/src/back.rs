@@ -1,0 +1,42 @@
+//! Back-ends: what is behind a line.
+
+mod fifo;
+mod log;
+
+pub(crate) use fifo::{Fifo, Line as FifoLine};
+pub(crate) use log::Log;
+
+use crate::config::{LineConfig, LineKind};
+use crate::process::ProcessError;
+use soquete_board::{Level, Outcome};
+use std::path::Path;
+
+/// What is behind one line.
+#[derive(Debug)]
+pub(crate) enum Back {
+    /// Prints each command it carries out.
+    Log(Log),
+    /// Is pressed by what is written to a FIFO.
+    Fifo(Fifo),
+    /// Is memory alone.
+    Virtual,
+}
+
+impl Back {
+    /// Makes what is behind `line`.
+    pub(crate) fn new(line: &LineConfig, syslog: Option<&Path>) -> Result<Self, ProcessError> {
+        match &line.kind {
+            LineKind::Log => Ok(Back::Log(Log::new(line.name.as_str(), syslog))),
+            LineKind::Fifo { path, mode } => Fifo::open(path, *mode).map(Back::Fifo),
+            LineKind::Virtual(_) => Ok(Back::Virtual),
+        }
+    }
+
+    /// Gives an output its level; returns once it has it.
+    pub(crate) fn set(&mut self, level: Level) -> Outcome {
+        if let Back::Log(log) = self {
+            log.print(level);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,420 @@
+//! What cannot be seen in one value alone: names given twice, rules on lines that are not there, doors left open.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use soquete::{Endpoint, UnixName};
+use soquete_board::{Direction, LINES_MAX, LINES_PER_COMMAND_MAX, LineName, RULES_MAX};
+use soquete_proto::lines::LINE_MAX_BYTES;
+use soquete_proto::text;
+
+use super::{
+    BACKLOG_MAX, COMMANDS_MAX, Counted, Delivery, ENDPOINTS_MAX, LineKind, Mistake, NETWORKS_MAX, PROCESSES_MAX, Place,
+    Problem, ProcessConfig, RuleConfig, Serve, TARGETS_MAX, Timeout,
+};
+
+/// The largest mode of a file: permissions of owner, group and others.
+const MODE_MAX: u32 = 0o777;
+
+/// Checks a whole configuration and returns every mistake, in the order of the configuration.
+///
+/// Whoever reads or makes a configuration calls it once; what it passes, the rest of the program trusts.
+///
+/// ```
+/// use soquete_node::config::{Problem, ProcessConfig, Serve, check};
+///
+/// let mut led = ProcessConfig::new("led_process".parse()?);
+/// led.serve.push(Serve::new("tcp://0.0.0.0:5555".parse()?));
+/// assert!(matches!(check(&[led.clone()])[0].problem, Problem::OffLoopback(_)));
+///
+/// led.serve[0].anyone_from.push("10.0.0.0/24".parse()?);
+/// assert!(check(&[led]).is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn check(processes: &[ProcessConfig]) -> Vec<Mistake> {
+    let mut check = Check::default();
+    if processes.is_empty() {
+        check.found(Place::Whole, Problem::NoProcess);
+    }
+    check.count(Place::Whole, Counted::Processes, processes.len());
+    for (process, config) in processes.iter().enumerate() {
+        check.process(process, config);
+    }
+    check.mistakes
+}
+
+/// What was seen so far of a configuration.
+#[derive(Default)]
+struct Check<'a> {
+    mistakes: Vec<Mistake>,
+    processes: HashSet<&'a str>,
+    endpoints: HashSet<&'a Endpoint>,
+    fifos: HashSet<&'a Path>,
+}
+
+impl<'a> Check<'a> {
+    fn found(&mut self, place: Place, problem: Problem) {
+        self.mistakes.push(Mistake { place, problem });
+    }
+
+    fn count(&mut self, place: Place, counted: Counted, count: usize) {
+        let max = match counted {
+            Counted::Processes => PROCESSES_MAX,
+            Counted::Endpoints => ENDPOINTS_MAX,
+            Counted::Networks => NETWORKS_MAX,
+            Counted::Lines => LINES_MAX,
+            Counted::Rules => RULES_MAX,
+            Counted::Commands => COMMANDS_MAX,
+            Counted::Targets => TARGETS_MAX,
+        };
+        if count > max {
+            self.found(place, Problem::TooMany { counted, count, max });
+        }
+    }
+
+    fn process(&mut self, process: usize, config: &'a ProcessConfig) {
+        let place = Place::Process(process);
+        if !self.processes.insert(config.name.as_str()) {
+            self.found(place, Problem::RepeatedProcess(config.name.clone()));
+        }
+        if config.syslog.as_ref().is_some_and(|path| !path.is_absolute()) {
+            self.found(place, Problem::RelativeSyslog);
+        }
+        self.count(place, Counted::Endpoints, config.serve.len());
+        for (nth, serve) in config.serve.iter().enumerate() {
+            self.serve(Place::Serve { process, nth }, serve);
+        }
+        let lines = self.lines(process, config);
+        self.count(place, Counted::Rules, config.rules.len());
+        for (nth, rule) in config.rules.iter().enumerate() {
+            self.rule(Place::Rule { process, nth }, rule, &lines);
+        }
+    }
+
+    fn serve(&mut self, place: Place, serve: &'a Serve) {
+        let at = &serve.at;
+        match at {
+            Endpoint::Tcp { host, .. } if !host.is_loopback() && serve.anyone_from.is_empty() => {
+                self.found(place, Problem::OffLoopback(at.clone()));
+            }
+            Endpoint::Tcp { .. } => {}
+            _ if serve.anyone_from.is_empty() => {}
+            _ => self.found(place, Problem::NetworksWithoutTcp(at.clone())),
+        }
+        self.count(place, Counted::Networks, serve.anyone_from.len());
+        match (at, serve.mode) {
+            (Endpoint::Unix(UnixName::Path(_)), Some(mode)) if mode > MODE_MAX => {
+                self.found(place, Problem::BadMode(mode));
+            }
+            (Endpoint::Unix(UnixName::Path(_)), _) | (_, None) => {}
+            (_, Some(_)) => self.found(place, Problem::ModeWithoutFile(at.clone())),
+        }
+        if serve.speak.is_empty() {
+            self.found(place, Problem::NoLanguage);
+        }
+        if !(1..=BACKLOG_MAX).contains(&serve.backlog) {
+            self.found(place, Problem::BadBacklog(serve.backlog));
+        }
+        // The kernel gives a new port for each 0, and `mem:` means the threads of one process.
+        let is_shared = !matches!(at, Endpoint::Tcp { port: 0, .. } | Endpoint::Mem(_));
+        if is_shared && !self.endpoints.insert(at) {
+            self.found(place, Problem::RepeatedEndpoint(at.clone()));
+        }
+    }
+
+    /// Checks the lines of a process and returns which way each goes.
+    fn lines(&mut self, process: usize, config: &'a ProcessConfig) -> HashMap<&'a LineName, Direction> {
+        self.count(Place::Process(process), Counted::Lines, config.lines.len());
+        let mut directions = HashMap::new();
+        for (nth, line) in config.lines.iter().enumerate() {
+            let place = Place::Line { process, nth };
+            if directions.insert(&line.name, line.kind.direction()).is_some() {
+                self.found(place, Problem::RepeatedLine(line.name.clone()));
+            }
+            if let LineKind::Fifo { path, mode } = &line.kind {
+                if !path.is_absolute() {
+                    self.found(place, Problem::RelativeFifo(path.clone()));
+                }
+                if !self.fifos.insert(path) {
+                    self.found(place, Problem::RepeatedFifo(path.clone()));
+                }
+                if *mode > MODE_MAX {
+                    self.found(place, Problem::BadMode(*mode));
+                }
+            }
+        }
+        directions
+    }
+
+    fn rule(&mut self, place: Place, rule: &RuleConfig, lines: &HashMap<&LineName, Direction>) {
+        match lines.get(&rule.line) {
+            Some(Direction::Input) => {}
+            Some(Direction::Output) => self.found(place.on(), Problem::NotAnInput(rule.line.clone())),
+            None => self.found(place.on(), Problem::NoSuchInput(rule.line.clone())),
+        }
+        if rule.send.is_empty() {
+            self.found(place, Problem::NoCommand);
+        }
+        self.count(place, Counted::Commands, rule.send.len());
+        let local = rule.to.is_empty().then_some(lines);
+        for (nth, command) in rule.send.iter().enumerate() {
+            if let Err(problem) = check_command(command, local) {
+                self.found(place.send(nth), problem);
+            }
+        }
+        if rule.to.is_empty() && rule.delivery == Delivery::Text {
+            self.found(place, Problem::TextToItself);
+        }
+        self.count(place, Counted::Targets, rule.to.len());
+        let mut targets = HashSet::new();
+        for (nth, to) in rule.to.iter().enumerate() {
+            if matches!(to, Endpoint::Tcp { port: 0, .. }) {
+                self.found(place.to(nth), Problem::NoPort(to.clone()));
+            }
+            if !targets.insert(to) {
+                self.found(place.to(nth), Problem::RepeatedTarget(to.clone()));
+            }
+        }
+        if let Err(error) = Timeout::try_from(rule.within) {
+            self.found(place, Problem::BadWithin(error));
+        }
+    }
+}
+
+/// Checks that a command sets lines; where they are `local`, that they are there and are outputs.
+fn check_command(command: &str, local: Option<&HashMap<&LineName, Direction>>) -> Result<(), Problem> {
+    if command.len() > LINE_MAX_BYTES {
+        return Err(Problem::LongCommand { len_bytes: command.len() });
+    }
+    let sets = match text::parse(command.as_bytes()) {
+        Ok(Some(text::Command::Set(sets))) if sets.len() <= LINES_PER_COMMAND_MAX => sets,
+        Ok(Some(text::Command::Set(sets))) => return Err(Problem::WideCommand { lines: sets.len() }),
+        Ok(_) => return Err(Problem::SetsNothing(command.to_owned())),
+        Err(malformed) => return Err(Problem::BadCommand(malformed)),
+    };
+    let mut seen = HashSet::new();
+    for (name, _) in sets {
+        let line = LineName::try_from(name).map_err(Problem::BadLineName)?;
+        match local.map(|lines| lines.get(&line)) {
+            None | Some(Some(Direction::Output)) => {}
+            Some(Some(Direction::Input)) => return Err(Problem::NotAnOutput(line)),
+            Some(None) => return Err(Problem::NoSuchOutput(line)),
+        }
+        if !seen.insert(line.clone()) {
+            return Err(Problem::RepeatedInCommand(line));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use soquete_board::Trigger;
+
+    use super::*;
+    use crate::config::{LineConfig, TimeoutError};
+
+    fn name(text: &str) -> LineName {
+        text.parse().unwrap()
+    }
+
+    /// A process with an input `BUTTON`, an output `LED` and a rule that ties them together.
+    fn process(process_name: &str) -> ProcessConfig {
+        let mut config = ProcessConfig::new(process_name.parse().unwrap());
+        config.lines.push(LineConfig::new(name("BUTTON"), LineKind::Virtual(Direction::Input)));
+        config.lines.push(LineConfig::new(name("LED"), LineKind::Log));
+        config.rules.push(RuleConfig::new(name("BUTTON"), Trigger::Press, "LED TOGGLE"));
+        config
+    }
+
+    fn serving(at: &str) -> ProcessConfig {
+        let mut config = process("led");
+        config.serve.push(Serve::new(at.parse().unwrap()));
+        config
+    }
+
+    /// Checks one process after a change to it; there is at most one mistake.
+    fn problem(change: impl FnOnce(&mut ProcessConfig)) -> Option<(Place, Problem)> {
+        let mut config = serving("tcp://127.0.0.1:5555");
+        change(&mut config);
+        let mistakes = check(&[config]);
+        assert!(mistakes.len() < 2, "{mistakes:?}");
+        mistakes.into_iter().next().map(|mistake| (mistake.place, mistake.problem))
+    }
+
+    const SERVE: Place = Place::Serve { process: 0, nth: 0 };
+    const RULE: Place = Place::Rule { process: 0, nth: 0 };
+    const ON: Place = Place::On { process: 0, rule: 0 };
+    const SEND: Place = Place::Send { process: 0, rule: 0, nth: 0 };
+
+    #[test]
+    fn a_process_without_mistakes_has_none() {
+        assert_eq!(problem(|_| ()), None);
+        assert_eq!(check(&[serving("unix:///run/led.sock"), process("button")]), []);
+    }
+
+    #[test]
+    fn nothing_at_all_is_a_mistake() {
+        assert_eq!(check(&[]), [Mistake { place: Place::Whole, problem: Problem::NoProcess }]);
+    }
+
+    #[test]
+    fn off_loopback_wants_networks() {
+        for at in ["tcp://0.0.0.0:5555", "tcp://[::]:5555", "tcp://10.0.0.100:5555", "tcp://board:5555"] {
+            let problems = check(&[serving(at)]);
+            assert_eq!(problems, [Mistake { place: SERVE, problem: Problem::OffLoopback(at.parse().unwrap()) }]);
+        }
+        for at in ["tcp://localhost:5555", "tcp://[::1]:5555", "unix:@led", "mem:led"] {
+            assert_eq!(check(&[serving(at)]), []);
+        }
+    }
+
+    #[test]
+    fn names_endpoints_and_fifos_are_given_once() {
+        let mistakes = check(&[serving("tcp://127.0.0.1:5555"), serving("tcp://127.0.0.1:5555")]);
+        let problems: Vec<_> = mistakes.into_iter().map(|mistake| mistake.problem).collect();
+        let at = "tcp://127.0.0.1:5555".parse().unwrap();
+        assert_eq!(problems, [Problem::RepeatedProcess("led".parse().unwrap()), Problem::RepeatedEndpoint(at)]);
+
+        let same = problem(|p| p.lines.push(LineConfig::new(name("led"), LineKind::Log)));
+        assert_eq!(same, Some((Place::Line { process: 0, nth: 2 }, Problem::RepeatedLine(name("LED")))));
+
+        let fifo = || LineKind::input("fifo:/tmp/tcp_file").unwrap();
+        let both = problem(|p| p.lines.extend(["A", "B"].map(|line| LineConfig::new(name(line), fifo()))));
+        let place = Place::Line { process: 0, nth: 3 };
+        assert_eq!(both, Some((place, Problem::RepeatedFifo("/tmp/tcp_file".into()))));
+    }
+
+    #[test]
+    fn port_0_and_mem_may_be_served_again() {
+        let mut other = serving("tcp://127.0.0.1:0");
+        other.name = "other".parse().unwrap();
+        assert_eq!(check(&[serving("tcp://127.0.0.1:0"), other.clone()]), []);
+        other.serve[0].at = "mem:led".parse().unwrap();
+        assert_eq!(check(&[serving("mem:led"), other]), []);
+    }
+
+    #[test]
+    fn what_an_endpoint_cannot_have_is_a_mistake() {
+        let networks = |p: &mut ProcessConfig| {
+            p.serve[0].at = "unix:@led".parse().unwrap();
+            p.serve[0].anyone_from.push("10.0.0.0/24".parse().unwrap());
+        };
+        assert_eq!(problem(networks), Some((SERVE, Problem::NetworksWithoutTcp("unix:@led".parse().unwrap()))));
+        let tcp = "tcp://127.0.0.1:5555".parse().unwrap();
+        assert_eq!(problem(|p| p.serve[0].mode = Some(0o600)), Some((SERVE, Problem::ModeWithoutFile(tcp))));
+        assert_eq!(problem(|p| p.serve[0].speak = [].into_iter().collect()), Some((SERVE, Problem::NoLanguage)));
+        assert_eq!(problem(|p| p.serve[0].backlog = 0), Some((SERVE, Problem::BadBacklog(0))));
+        assert_eq!(problem(|p| p.serve[0].backlog = 65_536), Some((SERVE, Problem::BadBacklog(65_536))));
+        let mode = |p: &mut ProcessConfig| {
+            p.serve[0] = Serve { mode: Some(0o1777), ..Serve::new("unix:///led".parse().unwrap()) };
+        };
+        assert_eq!(problem(mode), Some((SERVE, Problem::BadMode(0o1777))));
+    }
+
+    #[test]
+    fn a_rule_listens_to_an_input_of_its_process() {
+        assert_eq!(problem(|p| p.rules[0].line = name("LED")), Some((ON, Problem::NotAnInput(name("LED")))));
+        assert_eq!(problem(|p| p.rules[0].line = name("KNOB")), Some((ON, Problem::NoSuchInput(name("KNOB")))));
+    }
+
+    #[test]
+    fn a_local_rule_sets_outputs_of_its_process() {
+        let send = |command: &str| problem(|p| p.rules[0].send = vec![command.into()]);
+        assert_eq!(send("led on"), None);
+        assert_eq!(send("LAMP ON"), Some((SEND, Problem::NoSuchOutput(name("LAMP")))));
+        assert_eq!(send("BUTTON ON"), Some((SEND, Problem::NotAnOutput(name("BUTTON")))));
+        assert_eq!(problem(|p| p.rules[0].delivery = Delivery::Text), Some((RULE, Problem::TextToItself)));
+    }
+
+    #[test]
+    fn a_rule_with_targets_may_set_what_only_they_know() {
+        let send = |command: &str, to: &[&str]| {
+            problem(|p| {
+                p.rules[0].send = vec![command.into()];
+                p.rules[0].to = to.iter().map(|to| to.parse().unwrap()).collect();
+            })
+        };
+        assert_eq!(send("LAMP ON RELAY1 OFF", &["tcp://10.0.0.2:5555", "unix:@led"]), None);
+        let nobody = "tcp://10.0.0.2:0".parse().unwrap();
+        let place = Place::To { process: 0, rule: 0, nth: 0 };
+        assert_eq!(send("LAMP ON", &["tcp://10.0.0.2:0"]), Some((place, Problem::NoPort(nobody))));
+        let place = Place::To { process: 0, rule: 0, nth: 1 };
+        let again = Problem::RepeatedTarget("unix:@led".parse().unwrap());
+        assert_eq!(send("LAMP ON", &["unix:@led", "unix:@led"]), Some((place, again)));
+    }
+
+    #[test]
+    fn a_rule_sends_commands_that_set() {
+        let send = |command: &str| problem(|p| p.rules[0].send = vec![command.into()]).map(|(_, problem)| problem);
+        assert_eq!(send("LED"), Some(Problem::SetsNothing("LED".into())));
+        assert_eq!(send("QUIT"), Some(Problem::SetsNothing("QUIT".into())));
+        assert_eq!(send(""), Some(Problem::SetsNothing(String::new())));
+        assert!(matches!(send("LED BLINK!"), Some(Problem::BadCommand(_))));
+        assert_eq!(send("LED ON led OFF"), Some(Problem::RepeatedInCommand(name("LED"))));
+        assert!(matches!(
+            send(&format!("{} ON", "L".repeat(33))),
+            Some(Problem::BadCommand(_) | Problem::BadLineName(_))
+        ));
+        assert_eq!(send(&"LED ON ".repeat(200)), Some(Problem::LongCommand { len_bytes: 1_400 }));
+        let lines = LINES_PER_COMMAND_MAX + 1;
+        assert_eq!(send(&"LED ON ".repeat(lines)), Some(Problem::WideCommand { lines }));
+        assert_eq!(problem(|p| p.rules[0].send.clear()), Some((RULE, Problem::NoCommand)));
+    }
+
+    #[test]
+    fn a_rule_has_a_time_within_bounds() {
+        let within = |within| problem(|p| p.rules[0].within = within);
+        let too_short = Problem::BadWithin(TimeoutError::TooShort);
+        assert_eq!(within(std::time::Duration::ZERO), Some((RULE, too_short)));
+        assert_eq!(within(crate::config::TIMEOUT_MAX), None);
+    }
+
+    #[test]
+    fn every_count_has_a_bound() {
+        let too_many = |counted, count, max| Some(Problem::TooMany { counted, count, max });
+        let of = |change: &dyn Fn(&mut ProcessConfig)| problem(change).map(|(_, problem)| problem);
+
+        let processes: Vec<_> = (0..=PROCESSES_MAX).map(|n| process(&format!("p{n}"))).collect();
+        assert_eq!(Some(check(&processes)[0].problem.clone()), too_many(Counted::Processes, 65, 64));
+
+        let serve = |n: usize| Serve::new(format!("unix:@{n}").parse().unwrap());
+        assert_eq!(of(&|p| p.serve = (0..17).map(serve).collect()), too_many(Counted::Endpoints, 17, 16));
+        let network = "10.0.0.0/24".parse().unwrap();
+        assert_eq!(of(&|p| p.serve[0].anyone_from = vec![network; 65]), too_many(Counted::Networks, 65, 64));
+        let line = |n: usize| LineConfig::new(name(&format!("L{n}")), LineKind::Log);
+        let lines = of(&|p| p.lines.extend((1..LINES_MAX).map(line)));
+        assert_eq!(lines, too_many(Counted::Lines, LINES_MAX + 1, LINES_MAX));
+        let rules = of(&|p| p.rules = vec![p.rules[0].clone(); RULES_MAX + 1]);
+        assert_eq!(rules, too_many(Counted::Rules, RULES_MAX + 1, RULES_MAX));
+        assert_eq!(of(&|p| p.rules[0].send = vec!["LED ON".into(); 65]), too_many(Counted::Commands, 65, 64));
+        let to = |n: usize| format!("unix:@{n}").parse().unwrap();
+        assert_eq!(of(&|p| p.rules[0].to = (0..17).map(to).collect()), too_many(Counted::Targets, 17, 16));
+    }
+
+    #[test]
+    fn paths_are_absolute() {
+        let fifo = LineKind::Fifo { path: "tcp_file".into(), mode: 0o600 };
+        let relative = problem(|p| p.lines.push(LineConfig::new(name("FIFO"), fifo)));
+        let place = Place::Line { process: 0, nth: 2 };
+        assert_eq!(relative, Some((place, Problem::RelativeFifo("tcp_file".into()))));
+        let syslog = problem(|p| p.syslog = Some("log".into()));
+        assert_eq!(syslog, Some((Place::Process(0), Problem::RelativeSyslog)));
+        assert_eq!(problem(|p| p.syslog = None), None);
+    }
+
+    #[test]
+    fn every_problem_says_what_was_expected() {
+        let mut wrong = process("led");
+        wrong.serve.push(Serve { mode: Some(0o1777), backlog: 0, ..Serve::new("tcp://0.0.0.0:0".parse().unwrap()) });
+        wrong.rules[0].send = vec!["LED".into(), "LAMP ON".into(), "=".into()];
+        wrong.rules[0].within = std::time::Duration::ZERO;
+        let mistakes = check(&[wrong.clone(), wrong]);
+        assert_eq!(mistakes.len(), 15);
+        for mistake in mistakes {
+            let text = mistake.to_string();
+            assert!(text.contains("; expected ") && !text.contains('\n'), "{text}");
+        }
+    }
+}

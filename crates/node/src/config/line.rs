@@ -1,0 +1,188 @@
+//! The lines of a process, and what they are made of.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use soquete_board::{Direction, Level, LineName, Preset};
+
+use super::MODE_DEFAULT;
+
+/// A line of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineConfig {
+    /// What it is called.
+    pub name: LineName,
+    /// What it is.
+    pub kind: LineKind,
+    /// What an output gets at the start; off by default.
+    pub start: Preset,
+    /// What an output gets at a clean stop; off by default.
+    pub stop: Preset,
+    /// What an output gets when a lease on it ends without renewal; off by default.
+    pub safe: Level,
+}
+
+impl LineConfig {
+    /// Makes a line that is off at the start, at a stop and when it is left alone.
+    #[must_use]
+    pub fn new(name: LineName, kind: LineKind) -> Self {
+        Self { name, kind, start: Preset::Off, stop: Preset::Off, safe: Level::Off }
+    }
+}
+
+/// What a line is: its back-end, and what that needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LineKind {
+    /// An output that prints each command it carries out, to stdout and syslog.
+    Log,
+    /// A line of memory alone, for tests and panels.
+    Virtual(Direction),
+    /// An input that is pressed by each line `0` written to a FIFO.
+    Fifo {
+        /// The FIFO, an absolute path; one that is there already is used.
+        path: PathBuf,
+        /// The permissions of a FIFO that is made, at most 0777; [`MODE_DEFAULT`] by default.
+        mode: u32,
+    },
+}
+
+impl LineKind {
+    /// Reads what an output is: `log` or `virtual`.
+    ///
+    /// # Errors
+    /// The text names an input's kind, one this version does not have, or none.
+    pub fn output(text: &str) -> Result<Self, LineKindError> {
+        match text {
+            "log" => Ok(Self::Log),
+            "virtual" => Ok(Self::Virtual(Direction::Output)),
+            _ if text == "fifo" || text.starts_with("fifo:") => Err(LineKindError::OnlyInput),
+            _ => Err(unknown(text, Direction::Output)),
+        }
+    }
+
+    /// Reads what an input is: `fifo:/PATH` or `virtual`.
+    ///
+    /// # Errors
+    /// The text names an output's kind, one this version does not have, or none; the FIFO's path is not absolute.
+    pub fn input(text: &str) -> Result<Self, LineKindError> {
+        match (text, text.strip_prefix("fifo:")) {
+            ("virtual", _) => Ok(Self::Virtual(Direction::Input)),
+            ("log", _) => Err(LineKindError::OnlyOutput),
+            (_, Some(path)) if path.starts_with('/') && !path.ends_with('/') && !path.contains('\0') => {
+                Ok(Self::Fifo { path: path.into(), mode: MODE_DEFAULT })
+            }
+            ("fifo", _) | (_, Some(_)) => Err(LineKindError::NoPath),
+            _ => Err(unknown(text, Direction::Input)),
+        }
+    }
+
+    /// Tells which way the line goes.
+    #[must_use]
+    pub fn direction(&self) -> Direction {
+        match self {
+            Self::Log => Direction::Output,
+            Self::Virtual(direction) => *direction,
+            Self::Fifo { .. } => Direction::Input,
+        }
+    }
+}
+
+/// Tells a kind that comes with a later version from one that nobody knows.
+fn unknown(text: &str, direction: Direction) -> LineKindError {
+    let is = |kind: &str| text.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
+    match ["gpio", "remote"].into_iter().find(|kind| is(kind)) {
+        Some(kind) => LineKindError::NotYet { kind },
+        None => LineKindError::Unknown { direction },
+    }
+}
+
+impl fmt::Display for LineKind {
+    /// Writes what [`LineKind::output`] or [`LineKind::input`] reads.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log => f.write_str("log"),
+            Self::Virtual(_) => f.write_str("virtual"),
+            Self::Fifo { path, .. } => write!(f, "fifo:{}", path.display()),
+        }
+    }
+}
+
+/// Why a text is no kind of line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LineKindError {
+    /// Nobody knows it.
+    Unknown {
+        /// The way it was meant to go.
+        direction: Direction,
+    },
+    /// A later version knows it.
+    NotYet {
+        /// Its name.
+        kind: &'static str,
+    },
+    /// It is an output, and an input was wanted.
+    OnlyOutput,
+    /// It is an input, and an output was wanted.
+    OnlyInput,
+    /// A FIFO without an absolute path of a file.
+    NoPath,
+}
+
+impl fmt::Display for LineKindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { direction: Direction::Output } => f.write_str("unknown output; expected log or virtual"),
+            Self::Unknown { direction: Direction::Input } => {
+                f.write_str("unknown input; expected fifo:/PATH or virtual")
+            }
+            Self::NotYet { kind } => write!(f, "this version has no {kind} lines; expected log, fifo:/PATH or virtual"),
+            Self::OnlyOutput => f.write_str("log is an output; expected fifo:/PATH or virtual"),
+            Self::OnlyInput => f.write_str("a fifo is an input; expected log or virtual"),
+            Self::NoPath => f.write_str("no absolute path of a file; expected such as fifo:/tmp/tcp_file"),
+        }
+    }
+}
+
+impl std::error::Error for LineKindError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_as_it_prints() {
+        for text in ["log", "virtual"] {
+            let kind = LineKind::output(text).unwrap();
+            assert_eq!((kind.direction(), kind.to_string().as_str()), (Direction::Output, text));
+        }
+        for text in ["fifo:/tmp/tcp_file", "virtual"] {
+            let kind = LineKind::input(text).unwrap();
+            assert_eq!((kind.direction(), kind.to_string().as_str()), (Direction::Input, text));
+        }
+    }
+
+    #[test]
+    fn the_wrong_way_is_told_from_an_unknown_kind() {
+        assert_eq!(LineKind::output("fifo:/tmp/tcp_file"), Err(LineKindError::OnlyInput));
+        assert_eq!(LineKind::input("log"), Err(LineKindError::OnlyOutput));
+        assert_eq!(LineKind::output("lamp"), Err(LineKindError::Unknown { direction: Direction::Output }));
+        assert_eq!(LineKind::input("gpiox"), Err(LineKindError::Unknown { direction: Direction::Input }));
+    }
+
+    #[test]
+    fn what_comes_later_is_an_honest_error() {
+        let error = LineKind::output("gpio:GPIO17").unwrap_err();
+        assert!(error.to_string().starts_with("this version has no gpio lines"));
+        assert_eq!(LineKind::input("gpio"), Err(LineKindError::NotYet { kind: "gpio" }));
+        assert_eq!(LineKind::output("remote"), Err(LineKindError::NotYet { kind: "remote" }));
+    }
+
+    #[test]
+    fn a_fifo_has_the_absolute_path_of_a_file() {
+        for text in ["fifo", "fifo:", "fifo:tmp/tcp_file", "fifo:/tmp/", "fifo:/tmp/a\0b"] {
+            assert_eq!(LineKind::input(text), Err(LineKindError::NoPath), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Rules: which command an edge of an input becomes, and where it goes.
+
+use std::fmt;
+use std::time::Duration;
+
+use soquete::Endpoint;
+use soquete_board::{LineName, Trigger};
+
+/// How long a press may take to be delivered, by default: a person who sees nothing for two seconds presses again.
+pub const WITHIN_DEFAULT: Duration = Duration::from_secs(2);
+
+/// The most commands that one rule sends in turn.
+pub const COMMANDS_MAX: usize = 64;
+
+/// The most endpoints that one press goes to: each costs a connection that is kept.
+pub const TARGETS_MAX: usize = 16;
+
+/// An input's event turned into a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleConfig {
+    /// The input.
+    pub line: LineName,
+    /// Which of its edges sets off the rule.
+    pub on: Trigger,
+    /// What is sent in turn: text commands that set lines, such as `LED TOGGLE`; 1 to [`COMMANDS_MAX`].
+    pub send: Vec<String>,
+    /// Where each command goes, at most [`TARGETS_MAX`]; none: the outputs of this same process.
+    pub to: Vec<Endpoint>,
+    /// In which language it goes there; frames by default.
+    pub delivery: Delivery,
+    /// What is not delivered this long after the edge is reported not done; 1 ms to 1 h, [`WITHIN_DEFAULT`] by default.
+    pub within: Duration,
+}
+
+impl RuleConfig {
+    /// Makes a rule that sends one command to the outputs of its own process.
+    #[must_use]
+    pub fn new(line: LineName, on: Trigger, command: impl Into<String>) -> Self {
+        Self {
+            line,
+            on,
+            send: vec![command.into()],
+            to: Vec::new(),
+            delivery: Delivery::Frames,
+            within: WITHIN_DEFAULT,
+        }
+    }
+}
+
+/// In which language a rule's commands travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// Frames over a session that survives its connections: never twice, never late.
+    Frames,
+    /// Text, a connection for each press, for programs that know no frames.
+    Text,
+}
+
+impl fmt::Display for Delivery {
+    /// Writes `frames` or `text`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Frames => "frames",
+            Self::Text => "text",
+        })
+    }
+}

@@ -1,0 +1,226 @@
+//! Presses on their way: from a rule to each of its targets, and back as one outcome.
+
+use crate::config::{Delivery, ProcessConfig, RuleConfig};
+use crate::front::{Front, SERVICE, verb};
+use soquete::{Endpoint, Hub, Outbound, Outcome, Shot, SourceId};
+use soquete_board::{Cause, Fact, Failure, LineName, PressId, Refusal, RuleId, Ticket};
+use soquete_proto::client::{Options, Request};
+use soquete_proto::text::{self, Command};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// The presses under way of all rules of a process.
+pub(crate) struct Deliveries {
+    rules: Vec<RuleConfig>,
+    /// One client for each endpoint that is spoken to in frames, whichever rules do.
+    outbounds: Vec<Outbound>,
+    /// Requests of those clients, by client and id.
+    requests: HashMap<(usize, u32), PressId>,
+    /// One connection for each press that goes as text.
+    shots: Vec<(Shot, PressId)>,
+    /// Commands to this process itself.
+    commands: HashMap<Ticket, PressId>,
+    presses: BTreeMap<PressId, Under>,
+}
+
+/// A press under way: how many targets have not answered, and what the others said.
+struct Under {
+    left: usize,
+    answers: Vec<(String, Outcome)>,
+}
+
+impl Deliveries {
+    pub(crate) fn new(config: &ProcessConfig) -> Self {
+        let mut endpoints: Vec<&Endpoint> = Vec::new();
+        for endpoint in config.rules.iter().filter(|rule| rule.delivery == Delivery::Frames).flat_map(|rule| &rule.to) {
+            if !endpoints.contains(&endpoint) {
+                endpoints.push(endpoint);
+            }
+        }
+        let options = Options { name: config.name.to_string(), resume: true, ..Options::new(SERVICE) };
+        let outbound = |endpoint: &&Endpoint| Outbound::new((*endpoint).clone(), options.clone());
+        Deliveries {
+            rules: config.rules.clone(),
+            outbounds: endpoints.iter().map(outbound).collect(),
+            requests: HashMap::new(),
+            shots: Vec::new(),
+            commands: HashMap::new(),
+            presses: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the words of a rule: `BUTTON press`.
+    pub(crate) fn words(&self, rule: RuleId) -> String {
+        let rule = &self.rules[rule.index()];
+        format!("{} {}", rule.line, trigger_word(rule.on))
+    }
+
+    /// Returns the command of a step, and where it goes.
+    pub(crate) fn command(&self, rule: RuleId, step: usize) -> (&str, &[Endpoint]) {
+        let rule = &self.rules[rule.index()];
+        (&rule.send[step], &rule.to)
+    }
+
+    /// Sends a press on its way.
+    pub(crate) fn deliver(
+        &mut self,
+        rule: RuleId,
+        press: PressId,
+        step: usize,
+        deadline: Duration,
+        now: Duration,
+        front: &mut Front,
+    ) {
+        let RuleConfig { send, to, delivery, .. } = &self.rules[rule.index()];
+        let command = &send[step];
+        self.presses.insert(press, Under { left: to.len().max(1), answers: Vec::new() });
+        if to.is_empty() {
+            let ticket = front.command(sets(command), Cause::from(self.words(rule)), Some(deadline));
+            self.commands.insert(ticket, press);
+            return;
+        }
+        for endpoint in to {
+            match delivery {
+                Delivery::Text => self.shots.push((Shot::new(endpoint.clone(), command, deadline), press)),
+                Delivery::Frames => {
+                    // Every endpoint of a rule in frames has its client.
+                    let Some(client) = self.outbounds.iter().position(|client| client.endpoint() == endpoint) else {
+                        continue;
+                    };
+                    let payload = command.as_bytes();
+                    let request = Request { once: true, deadline: Some(deadline), ..Request::new(payload) };
+                    match self.outbounds[client].request(now, request) {
+                        Ok(id) => drop(self.requests.insert((client, id), press)),
+                        Err(misuse) => {
+                            let outcome = Outcome::NotDone(misuse.to_string());
+                            settle(&mut self.presses, press, endpoint.to_string(), outcome);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does what can be done; tells the board of the presses that have ended.
+    pub(crate) fn drive(&mut self, now: Duration, hub: &mut Hub, front: &mut Front) {
+        for (client, outbound) in self.outbounds.iter_mut().enumerate() {
+            outbound.drive(hub, now);
+            while let Some((id, outcome)) = outbound.next_outcome() {
+                if let Some(press) = self.requests.remove(&(client, id)) {
+                    settle(&mut self.presses, press, outbound.endpoint().to_string(), outcome);
+                }
+            }
+        }
+        let presses = &mut self.presses;
+        self.shots.retain_mut(|(shot, press)| match shot.drive(hub, now) {
+            Some(outcome) => {
+                settle(presses, *press, shot.endpoint().to_string(), outcome);
+                false
+            }
+            None => true,
+        });
+        self.commands.retain(|ticket, press| match front.take_answer(*ticket) {
+            Some(answer) => {
+                settle(presses, *press, "this process".into(), outcome_of(answer));
+                false
+            }
+            None => true,
+        });
+        let over: Vec<PressId> = presses.iter().filter(|(_, under)| under.left == 0).map(|(press, _)| *press).collect();
+        for press in over {
+            let Some(under) = presses.remove(&press) else { continue };
+            front.plant.handle(now, Fact::Delivered { press, outcome: together(&under.answers) });
+        }
+        front.sort_effects();
+    }
+
+    /// Says whether a watched descriptor is of a press under way.
+    pub(crate) fn owns(&self, source: SourceId) -> bool {
+        self.outbounds.iter().any(|outbound| outbound.owns(source)) || self.shots.iter().any(|(shot, _)| shot.owns(source))
+    }
+
+    /// Returns when [`drive`](Deliveries::drive) has something to do if nothing becomes ready before.
+    pub(crate) fn timeout(&mut self) -> Option<Duration> {
+        let outbounds = self.outbounds.iter_mut().filter_map(Outbound::timeout);
+        outbounds.chain(self.shots.iter().map(|(shot, _)| shot.timeout())).min()
+    }
+
+    /// Says goodbye to every server.
+    pub(crate) fn close(&mut self, hub: &mut Hub) {
+        self.outbounds.iter_mut().for_each(|outbound| outbound.close(hub));
+    }
+}
+
+/// Says what sets off a rule.
+pub(crate) fn trigger_word(trigger: soquete_board::Trigger) -> &'static str {
+    match trigger {
+        soquete_board::Trigger::Release => "release",
+        _ => "press",
+    }
+}
+
+fn settle(presses: &mut BTreeMap<PressId, Under>, press: PressId, target: String, outcome: Outcome) {
+    if let Some(under) = presses.get_mut(&press) {
+        under.left -= 1;
+        under.answers.push((target, outcome));
+    }
+}
+
+/// Makes one outcome of those of all targets.
+///
+/// Done is what every target did, not done what none did. Anything between is not safe to repeat, and so it is unknown,
+/// with the words of each target.
+fn together(answers: &[(String, Outcome)]) -> soquete_board::Outcome {
+    let is_done = |(_, outcome): &(String, Outcome)| matches!(outcome, Outcome::Done(_));
+    let is_not_done = |(_, outcome): &(String, Outcome)| matches!(outcome, Outcome::NotDone(_));
+    if answers.iter().all(is_done) {
+        return Ok(());
+    }
+    let words: Vec<String> = answers.iter().map(|(target, outcome)| word(target, outcome, answers.len() > 1)).collect();
+    let words = words.join("; ");
+    Err(if answers.iter().all(is_not_done) { Failure::NotDone(words.into()) } else { Failure::Unknown(words.into()) })
+}
+
+fn word(target: &str, outcome: &Outcome, is_one_of_many: bool) -> String {
+    match outcome {
+        Outcome::NotDone(why) | Outcome::Unknown(why) if !is_one_of_many => why.clone(),
+        Outcome::Done(_) => format!("{target} did it"),
+        Outcome::NotDone(why) => format!("{target} did not: {why}"),
+        Outcome::Unknown(why) => format!("{target} is unknown: {why}"),
+    }
+}
+
+fn outcome_of(answer: Result<Vec<(LineName, soquete_board::Value)>, Refusal>) -> Outcome {
+    match answer {
+        Ok(_) => Outcome::Done(Vec::new()),
+        Err(refusal) if refusal.is_safe_to_repeat() => Outcome::NotDone(refusal.to_string()),
+        Err(refusal) => Outcome::Unknown(refusal.to_string()),
+    }
+}
+
+/// Reads a rule's command for this process itself; it was checked with the configuration.
+fn sets(command: &str) -> Vec<(LineName, soquete_board::Verb)> {
+    let Ok(Some(Command::Set(sets))) = text::parse(command.as_bytes()) else { return Vec::new() };
+    sets.into_iter().filter_map(|(name, told)| Some((LineName::try_from(name).ok()?, verb(told)))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(outcomes: &[Outcome]) -> Vec<(String, Outcome)> {
+        outcomes.iter().enumerate().map(|(nth, outcome)| (format!("tcp://10.0.0.{nth}:5555"), outcome.clone())).collect()
+    }
+
+    #[test]
+    fn a_press_is_done_where_every_target_did_it_and_not_done_where_none_did() {
+        let done = Outcome::Done(vec![]);
+        let not_done = Outcome::NotDone("refused".into());
+        assert_eq!(together(&answers(&[done.clone(), done.clone()])), Ok(()));
+        let failure = together(&answers(std::slice::from_ref(&not_done)));
+        assert_eq!(failure, Err(Failure::NotDone("refused".into())));
+        let failure = together(&answers(&[done, not_done])).unwrap_err();
+        let words = "tcp://10.0.0.0:5555 did it; tcp://10.0.0.1:5555 did not: refused";
+        assert_eq!(failure, Failure::Unknown(words.into()));
+    }
+}

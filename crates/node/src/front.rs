@@ -1,0 +1,305 @@
+//! Front-ends: what is asked in text or frames becomes a command of the board, and what comes of it an answer.
+
+mod answer;
+mod watchers;
+
+use crate::config::{Language, ProcessConfig, Serve};
+use crate::console::{self, Refusals};
+use crate::plant::{Effect, Plant};
+use answer::{code_of, names, put_lines, put_values, value_word};
+pub(crate) use answer::{unix_us, verb};
+use soquete::{Clock, ConnectionId, Ending, Exchange, Handler, Hub, Peer, Responder, Tongue};
+use soquete_board::{Cause, Command as Sets, Direction, Fact, LineName, Refusal, Ticket, Value, Verb};
+use soquete_proto::handshake::Code;
+use soquete_proto::text::{self, Command};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+use watchers::Watchers;
+
+/// The service at a process's endpoints.
+pub(crate) const SERVICE: &str = "board";
+
+/// The service at its control socket.
+pub(crate) const CONTROL: &str = "control";
+
+/// The longest command, in octets. The limit of both services: a command for every line of a large board.
+pub(crate) const COMMAND_MAX_BYTES: u32 = 4096;
+
+type Answer = Result<Vec<(LineName, Value)>, Refusal>;
+
+/// The board and whoever asks it something.
+pub(crate) struct Front {
+    pub(crate) plant: Plant,
+    pub(crate) watchers: Watchers,
+    pub(crate) refusals: Refusals,
+    /// Who asked for the status, which is put together outside of the turn.
+    pub(crate) status_asked: Vec<Responder>,
+    /// Answers that were not there at once.
+    waiting: HashMap<Ticket, Responder>,
+    /// The answer to the command that is being taken, and those to commands of rules.
+    answered: Vec<(Ticket, Answer)>,
+    /// Effects that concern neither answers nor watchers.
+    effects: Vec<Effect>,
+    names: HashMap<ConnectionId, String>,
+    process: String,
+    serves: Vec<Serve>,
+    control_service: Option<usize>,
+    last_ticket: u64,
+}
+
+impl Front {
+    /// Makes the front of a process; its endpoints are the services in the order of the configuration.
+    pub(crate) fn new(config: &ProcessConfig, plant: Plant, control_service: Option<usize>) -> Self {
+        Front {
+            plant,
+            watchers: Watchers::default(),
+            refusals: Refusals::default(),
+            status_asked: Vec::new(),
+            waiting: HashMap::new(),
+            answered: Vec::new(),
+            effects: Vec::new(),
+            names: HashMap::new(),
+            process: config.name.to_string(),
+            serves: config.serve.clone(),
+            control_service,
+            last_ticket: 0,
+        }
+    }
+
+    /// Gives the board a command; its answer is in [`take_answer`](Front::take_answer), at once or later.
+    pub(crate) fn command(
+        &mut self,
+        sets: Vec<(LineName, Verb)>,
+        cause: Cause,
+        deadline: Option<Duration>,
+    ) -> Ticket {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.plant.handle(Clock::now(), Fact::Command(Sets { ticket, cause, sets, deadline }));
+        self.sort_effects();
+        ticket
+    }
+
+    /// Takes the answer to a command, where it is there.
+    pub(crate) fn take_answer(&mut self, ticket: Ticket) -> Option<Answer> {
+        let place = self.answered.iter().position(|(answered, _)| *answered == ticket)?;
+        Some(self.answered.swap_remove(place).1)
+    }
+
+    /// Gives answers and changes to whom they belong; keeps the rest for [`take_effects`](Front::take_effects).
+    pub(crate) fn sort_effects(&mut self) {
+        while let Some(effect) = self.plant.next_effect() {
+            match effect {
+                Effect::Reply { ticket, result } => match self.waiting.remove(&ticket) {
+                    Some(responder) => answer::respond(responder, &result),
+                    None => self.answered.push((ticket, result)),
+                },
+                Effect::Notify { watcher, event, missed } => {
+                    self.watchers.queue(watcher, event, missed, &mut self.plant.board);
+                }
+                effect => self.effects.push(effect),
+            }
+        }
+    }
+
+    /// Takes what is to be done outside of the board: presses to deliver and to report.
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Says whether there is something for [`take_effects`](Front::take_effects).
+    pub(crate) fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
+    /// Tells watchers what they are to hear, as far as they take it.
+    pub(crate) fn tell_watchers(&mut self, hub: &mut Hub) {
+        while let Some(connection) = hub.next_drained() {
+            self.watchers.drained(connection);
+        }
+        while self.watchers.is_due() {
+            let mut watchers = std::mem::take(&mut self.watchers);
+            watchers.tell(hub, self);
+            self.watchers = watchers;
+            self.sort_effects();
+        }
+    }
+
+    fn obey(&mut self, exchange: Exchange<'_>, command: Command<'_>) {
+        match command {
+            Command::Set(sets) => self.set(exchange, sets),
+            Command::Get(asked) => match names(&asked).and_then(|names| self.values(&names)) {
+                Ok(values) => reply(exchange, &put_values(&values)),
+                Err(refusal) => self.refuse(exchange, &refusal),
+            },
+            Command::Lines => reply(exchange, &put_lines(&self.plant.board)),
+            Command::Watch(asked) => self.watch(exchange, &asked),
+            Command::Help => {
+                let mut help = format!("OK {}", text::HELP.len());
+                text::HELP.iter().for_each(|line| _ = write!(help, "\n{line}"));
+                reply(exchange, &help);
+            }
+            Command::Quit => {
+                let mut exchange = exchange;
+                exchange.close_after();
+                reply(exchange, "OK QUIT");
+            }
+        }
+    }
+
+    fn set(&mut self, exchange: Exchange<'_>, sets: Vec<(&str, text::Verb)>) {
+        let named = sets.into_iter().map(|(name, verb)| Ok((answer::name(name)?, answer::verb(verb))));
+        let sets = match named.collect::<Result<Vec<_>, Refusal>>() {
+            Ok(sets) => sets,
+            Err(refusal) => return self.refuse(exchange, &refusal),
+        };
+        let cause = cause_of(&exchange);
+        let ticket = self.command(sets, cause, exchange.deadline);
+        match self.take_answer(ticket) {
+            Some(Ok(values)) => reply(exchange, &put_values(&values)),
+            Some(Err(refusal)) => self.refuse(exchange, &refusal),
+            None => drop(self.waiting.insert(ticket, exchange.later())),
+        }
+    }
+
+    fn values(&self, names: &[LineName]) -> Answer {
+        let line = |name: &LineName| self.plant.board.line(name).ok_or_else(|| Refusal::UnknownLine(name.clone()));
+        names.iter().map(|name| line(name).map(|line| (line.name().clone(), line.value()))).collect()
+    }
+
+    fn watch(&mut self, mut exchange: Exchange<'_>, asked: &[&str]) {
+        let (connection, id) = (exchange.connection(), exchange.id());
+        let is_text = exchange.tongue == Tongue::Text;
+        let added = names(asked).and_then(|names| {
+            self.watchers.add(connection, id, is_text, names, &mut self.plant.board)
+        });
+        match added {
+            Ok(()) => {
+                exchange.keep_open();
+                reply(exchange, "OK WATCH");
+            }
+            Err(refusal) => self.refuse(exchange, &refusal),
+        }
+    }
+
+    fn press(&mut self, exchange: Exchange<'_>, name: &str) {
+        let line = answer::name(name).and_then(|name| {
+            let line = self.plant.board.line(&name).ok_or(Refusal::UnknownLine(name.clone()))?;
+            if line.direction() == Direction::Input { Ok(line.id()) } else { Err(Refusal::NotAnInput(name)) }
+        });
+        match line {
+            Ok(line) => {
+                let pressed = self.plant.wired(line).map_or(name, |wired| wired.name.as_str()).to_owned();
+                self.plant.press(Clock::now(), line);
+                self.sort_effects();
+                reply(exchange, &format!("OK PRESS {pressed}"));
+            }
+            Err(refusal) => self.refuse(exchange, &refusal),
+        }
+    }
+
+    /// Refuses with the reason, and with the lines there are where it is about one that is not there.
+    fn refuse(&self, exchange: Exchange<'_>, refusal: &Refusal) {
+        let mut why = refusal.to_string();
+        if let Refusal::UnknownLine(_) = refusal {
+            let lines: Vec<&str> = self.plant.board.lines().map(|line| line.name().as_str()).take(8).collect();
+            _ = write!(why, "; lines: {}", if lines.is_empty() { "none".to_owned() } else { lines.join(", ") });
+        }
+        exchange.refuse(code_of(refusal), &why);
+    }
+
+    fn refused(&mut self, peer: &Peer, why: &str) {
+        for line in self.refusals.count(Clock::now(), &peer.to_string(), why) {
+            console::say(&line);
+        }
+    }
+}
+
+impl Handler for Front {
+    fn receive(&mut self, exchange: Exchange<'_>) {
+        if exchange.tongue == Tongue::Frames && !exchange.wants_answer() {
+            return self.refused(exchange.peer, "a message that wants no answer is no command");
+        }
+        if !exchange.name.is_empty() && !self.names.contains_key(&exchange.connection()) {
+            self.names.insert(exchange.connection(), exchange.name.to_owned());
+        }
+        let payload = exchange.payload;
+        if self.control_service == Some(exchange.service) {
+            if payload == b"STATUS" {
+                return self.status_asked.push(exchange.later());
+            }
+            if let Some(name) = payload.strip_prefix(b"PRESS ").and_then(|name| std::str::from_utf8(name).ok()) {
+                return self.press(exchange, name.trim());
+            }
+        }
+        match text::parse(payload) {
+            Ok(Some(command)) => self.obey(exchange, command),
+            Ok(None) if exchange.tongue == Tongue::Frames => exchange.refuse(Code::Refused, "an empty command"),
+            Ok(None) => {}
+            Err(malformed) => exchange.malformed(&malformed.to_string()),
+        }
+    }
+
+    fn admit(&mut self, service: usize, peer: &Peer) -> Result<(), String> {
+        let Some(serve) = self.serves.get(service) else { return Ok(()) };
+        match peer.ip() {
+            Some(ip) if !serve.admits(ip) => {
+                let networks: Vec<String> = serve.anyone_from.iter().map(ToString::to_string).collect();
+                Err(format!("{ip} may not use this port: it is open to {}", networks.join(", ")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn cancel(&mut self, connection: ConnectionId, id: u32) {
+        self.watchers.cancel(connection, id, &mut self.plant.board);
+    }
+
+    fn close(&mut self, connection: ConnectionId, peer: &Peer, ending: &Ending) {
+        self.names.remove(&connection);
+        self.watchers.close(connection, &mut self.plant.board);
+        if let Ending::Refused(why) = ending {
+            self.refused(peer, why);
+        }
+    }
+
+    fn page(&mut self, service: usize) -> String {
+        let mut page = format!("This is {}, a process of soquete. Its lines:\n\n", self.process);
+        for line in self.plant.board.lines() {
+            _ = writeln!(page, "  {} {}", line.name(), value_word(line.value()));
+        }
+        let speaks = |language| self.serves.get(service).is_some_and(|serve| serve.speak.contains(language));
+        page.push_str("\nNothing that arrives over HTTP is a command. ");
+        if speaks(Language::Text) {
+            page.push_str("This port speaks text: connect with netcat and type HELP.\n");
+        }
+        page
+    }
+}
+
+impl Front {
+    /// Says who is at the other end of a connection: the address, and the name it has told.
+    pub(crate) fn who(&self, connection: ConnectionId, peer: &Peer) -> String {
+        match self.names.get(&connection) {
+            Some(name) => format!("{name} ({peer})"),
+            None => peer.to_string(),
+        }
+    }
+}
+
+/// Says who causes what an exchange asks for.
+fn cause_of(exchange: &Exchange<'_>) -> Cause {
+    if exchange.name.is_empty() {
+        Cause::from(exchange.peer.to_string())
+    } else {
+        // What a peer calls itself is its own affair, but it must not look like two lines of the log.
+        let name: String = exchange.name.chars().filter(|character| !character.is_control()).collect();
+        Cause::from(format!("{name} ({})", exchange.peer))
+    }
+}
+
+fn reply(exchange: Exchange<'_>, answer: &str) {
+    // Too long a reply was told to the peer.
+    let _ = exchange.reply(answer.as_bytes());
+}

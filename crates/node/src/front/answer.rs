@@ -1,0 +1,96 @@
+//! The words of answers.
+
+use soquete::Responder;
+use soquete_board::{Board, Direction, Event, LineName, Refusal, Value, Verb};
+use soquete_proto::handshake::Code;
+use soquete_proto::text;
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Says a value as the text language does.
+pub(super) fn value_word(value: Value) -> &'static str {
+    match value {
+        Value::On => "ON",
+        Value::Off => "OFF",
+        _ => "UNKNOWN",
+    }
+}
+
+/// Says which values lines have: `OK LED ON RELAY1 OFF`.
+pub(super) fn put_values(values: &[(LineName, Value)]) -> String {
+    values.iter().fold("OK".to_owned(), |mut text, (name, value)| {
+        _ = write!(text, " {name} {}", value_word(*value));
+        text
+    })
+}
+
+/// Lists the lines: `OK n`, then a row each, `NAME VALUE DIRECTION`.
+pub(super) fn put_lines(board: &Board) -> String {
+    let mut text = format!("OK {}", board.lines().count());
+    for line in board.lines() {
+        let direction = match line.direction() {
+            Direction::Input => "INPUT",
+            Direction::Output => "OUTPUT",
+        };
+        _ = write!(text, "\n{} {} {direction}", line.name(), value_word(line.value()));
+    }
+    text
+}
+
+/// Says a change in text: `EVENT LED ON`.
+pub(super) fn put_event_line(event: &Event) -> String {
+    format!("EVENT {} {}", event.line, value_word(event.value))
+}
+
+/// Says a change in frames: `LED ON 1732137000123456 tcp://127.0.0.1:44800`.
+pub(super) fn put_event(event: &Event) -> String {
+    format!("{} {} {} {}", event.line, value_word(event.value), unix_us(event.at), event.cause)
+}
+
+/// Says when an instant of the loop's clock was, in microseconds since the Unix epoch.
+pub(crate) fn unix_us(at: Duration) -> u64 {
+    let ago = soquete::Clock::now().saturating_sub(at);
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.saturating_sub(ago).as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Reads the name of a line.
+pub(super) fn name(word: &str) -> Result<LineName, Refusal> {
+    // The grammar has the same names but for their length, and no line has a longer one.
+    LineName::try_from(word).or_else(|_| {
+        let end = word.floor_char_boundary(soquete_board::NAME_BYTES_MAX);
+        LineName::try_from(&word[..end]).map_or(Err(Refusal::NoLine), |name| Err(Refusal::UnknownLine(name)))
+    })
+}
+
+/// Reads the names of lines.
+pub(super) fn names(words: &[&str]) -> Result<Vec<LineName>, Refusal> {
+    words.iter().map(|word| name(word)).collect()
+}
+
+/// Turns a verb of the grammar into the board's.
+pub(crate) fn verb(verb: text::Verb) -> Verb {
+    match verb {
+        text::Verb::On => Verb::On,
+        text::Verb::Off => Verb::Off,
+        text::Verb::Toggle => Verb::Toggle,
+    }
+}
+
+/// Returns the code of a refusal: what a program needs to know of it.
+pub(super) fn code_of(refusal: &Refusal) -> Code {
+    match refusal {
+        Refusal::Expired => Code::Expired,
+        Refusal::Busy(_) => Code::Busy,
+        refusal if refusal.is_safe_to_repeat() => Code::Refused,
+        _ => Code::Unknown,
+    }
+}
+
+/// Gives an answer that was not there at once.
+pub(super) fn respond(responder: Responder, result: &Result<Vec<(LineName, Value)>, Refusal>) {
+    match result {
+        Ok(values) => responder.reply(put_values(values).as_bytes()),
+        Err(refusal) => responder.refuse(code_of(refusal), &refusal.to_string()),
+    }
+}

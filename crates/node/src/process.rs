@@ -1,0 +1,323 @@
+//! One process at work.
+
+use crate::back::{Back, FifoLine};
+use crate::config::{Language, ProcessConfig, Serve};
+use crate::console;
+use crate::deliver::Deliveries;
+use crate::front::{COMMAND_MAX_BYTES, CONTROL, Front, SERVICE};
+use crate::journal::Journal;
+use crate::plant::{Effect, Plant};
+use crate::report::Reports;
+use soquete::{Clock, Endpoint, Framing, Hub, Languages, Limits, ListenOptions, SourceId, UnixName};
+use soquete_board::{Failure, LineId};
+use soquete_proto::server::Options;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a graceful stop waits for presses and answers under way.
+const STOP_TIMEOUT: Duration = Duration::from_millis(3500);
+
+/// How long clients may take to read the last they are sent.
+const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What a process is given by whoever starts it, besides its configuration.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    /// Where it takes commands from this machine: the path of its control socket, in a folder that is there.
+    pub control: Option<PathBuf>,
+    /// Descriptors that stop it gracefully when they have something to read or end: a pipe from who started it, signals.
+    pub stop_on: Vec<OwnedFd>,
+    /// Where it notes the presses under way, so that its next start can tell how many were forgotten.
+    pub journal: Option<PathBuf>,
+}
+
+/// A process: lines, endpoints and rules on one loop.
+pub struct Process {
+    pub(crate) config: ProcessConfig,
+    pub(crate) hub: Hub,
+    pub(crate) front: Front,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) started_at: Duration,
+    pub(crate) journal: Journal,
+    pub(crate) reports: Reports,
+    deliveries: Deliveries,
+    fifos: Vec<FifoWatch>,
+    stop_sources: Vec<SourceId>,
+    _stop_on: Vec<OwnedFd>,
+}
+
+/// The watch over a FIFO; none while its rules have too many presses waiting: what is written then waits in the FIFO.
+#[derive(Debug)]
+struct FifoWatch {
+    line: LineId,
+    source: Option<SourceId>,
+}
+
+/// Why a process cannot run.
+#[derive(Debug)]
+pub struct ProcessError {
+    /// What went wrong, in one line.
+    pub what: String,
+    /// What a person can do, where there is something.
+    pub act: Option<String>,
+}
+
+impl Process {
+    /// Makes its lines, binds its endpoints and sets its outputs to their start values: it is ready then.
+    ///
+    /// # Errors
+    /// What could not be had, in one line, with the act where there is one.
+    pub fn new(config: ProcessConfig, surroundings: Surroundings) -> Result<Self, ProcessError> {
+        let mut hub = Hub::new(Limits::default())?;
+        let mut endpoints = Vec::new();
+        for serve in &config.serve {
+            endpoints.push(listen(&mut hub, serve, config.name.as_str())?);
+        }
+        let control = surroundings.control.map(|path| listen_for_control(&mut hub, path, config.name.as_str()));
+        let control = control.transpose()?;
+        // Endpoints first: who cannot have them touches neither FIFOs nor outputs.
+        let mut plant = Plant::new(&config)?;
+        let fifos = watch_fifos(&mut hub, &plant)?;
+        let mut stop_sources = Vec::new();
+        for fd in &surroundings.stop_on {
+            stop_sources.push(hub.watch(fd.as_fd())?);
+        }
+        let now = Clock::now();
+        plant.board.start(now);
+        plant.carry_out(now);
+        let mut front = Front::new(&config, plant, control);
+        front.sort_effects();
+        let journal = Journal::open(surroundings.journal);
+        Ok(Process {
+            deliveries: Deliveries::new(&config),
+            reports: Reports::new(config.rules.len()),
+            config,
+            hub,
+            front,
+            endpoints,
+            started_at: now,
+            journal,
+            fifos,
+            stop_sources,
+            _stop_on: surroundings.stop_on,
+        })
+    }
+
+    /// Returns where it really serves, in the order of the configuration: port 0 has become a port.
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// Serves until it is told to stop; then sets its outputs to their stop values and says goodbye.
+    ///
+    /// # Errors
+    /// What ended it before its time.
+    pub fn run(mut self) -> Result<(), ProcessError> {
+        if self.journal.forgotten() > 0 {
+            let presses = self.journal.forgotten();
+            console::say(&format!("{presses} presses were under way when this process was killed; they are forgotten"));
+        }
+        while !self.turn(None)? {}
+        self.stop()
+    }
+
+    /// Serves once; says whether it was told to stop.
+    fn turn(&mut self, until: Option<Duration>) -> Result<bool, ProcessError> {
+        let now = Clock::now();
+        let timeout = self.timeout(until).map(|at| at.saturating_sub(now));
+        self.hub.turn(timeout, &mut self.front)?;
+        let now = Clock::now();
+        let mut is_told_to_stop = false;
+        while let Some(source) = self.hub.next_ready() {
+            // What is of a press under way is looked at below, ready or not.
+            is_told_to_stop |= self.stop_sources.contains(&source) && !self.deliveries.owns(source);
+        }
+        self.read_fifos(now)?;
+        self.front.plant.board.handle_timeout(now);
+        self.front.plant.carry_out(now);
+        self.settle(now);
+        if let Some(line) = self.front.refusals.turn(now) {
+            console::say(&line);
+        }
+        self.answer_status();
+        Ok(is_told_to_stop)
+    }
+
+    /// Delivers and reports until nothing follows any more, then tells the watchers.
+    fn settle(&mut self, now: Duration) {
+        loop {
+            self.front.sort_effects();
+            for effect in self.front.take_effects() {
+                match effect {
+                    Effect::Deliver { rule, press, step, deadline } => {
+                        self.deliveries.deliver(rule, press, step, deadline, now, &mut self.front);
+                    }
+                    Effect::Report { rule, step, outcome } => {
+                        let words = self.deliveries.words(rule);
+                        let (command, to) = self.deliveries.command(rule, step);
+                        self.reports.report(rule, &words, command, to, &outcome);
+                    }
+                    Effect::Reply { .. } | Effect::Notify { .. } => {}
+                }
+            }
+            self.journal.note(self.front.plant.presses_waiting());
+            self.deliveries.drive(now, &mut self.hub, &mut self.front);
+            if !self.front.has_effects() {
+                break;
+            }
+        }
+        self.front.tell_watchers(&mut self.hub);
+    }
+
+    fn read_fifos(&mut self, now: Duration) -> Result<(), ProcessError> {
+        let mut fifos = std::mem::take(&mut self.fifos);
+        for watch in &mut fifos {
+            while let Some(line) = self.next_fifo_line(watch.line) {
+                self.take_fifo_line(now, watch.line, line);
+            }
+            let has_room = self.has_room_for_press(watch.line);
+            match watch.source {
+                Some(source) if !has_room => {
+                    self.hub.unwatch(source);
+                    watch.source = None;
+                }
+                None if has_room => watch.source = watch_fifo(&mut self.hub, &self.front.plant, watch.line)?,
+                _ => {}
+            }
+        }
+        self.fifos = fifos;
+        Ok(())
+    }
+
+    fn take_fifo_line(&mut self, now: Duration, line: LineId, read: FifoLine) {
+        match read {
+            FifoLine::Press => {
+                self.front.plant.press(now, line);
+                self.front.sort_effects();
+            }
+            FifoLine::Other(text) => {
+                let name = self.front.plant.wired(line).map_or("", |wired| wired.name.as_str());
+                console::say(&format!("{name}: {text:?} is ignored; a press is the line 0"));
+            }
+        }
+    }
+
+    fn has_room_for_press(&self, line: LineId) -> bool {
+        self.front.plant.wired(line).is_some_and(|wired| self.front.plant.has_room_for_press(&wired.name))
+    }
+
+    /// Takes the next line of a FIFO, if there is room for a press.
+    fn next_fifo_line(&mut self, line: LineId) -> Option<FifoLine> {
+        if !self.has_room_for_press(line) {
+            return None;
+        }
+        match &mut self.front.plant.wired_mut(line)?.back {
+            Back::Fifo(fifo) => fifo.next_line(),
+            Back::Log(_) | Back::Virtual => None,
+        }
+    }
+
+    fn timeout(&mut self, until: Option<Duration>) -> Option<Duration> {
+        let times = [
+            until,
+            self.front.plant.board.timeout(),
+            self.deliveries.timeout(),
+            self.front.refusals.timeout(),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    fn answer_status(&mut self) {
+        if !self.front.status_asked.is_empty() {
+            let status = serde_json::to_vec(&self.status()).unwrap_or_default();
+            for responder in std::mem::take(&mut self.front.status_asked) {
+                responder.reply(&status);
+            }
+        }
+    }
+
+    fn stop(mut self) -> Result<(), ProcessError> {
+        let now = Clock::now();
+        let until = now + STOP_TIMEOUT;
+        self.hub.close_listeners();
+        for source in self.fifos.drain(..).filter_map(|watch| watch.source) {
+            self.hub.unwatch(source);
+        }
+        self.stop_sources.drain(..).for_each(|source| self.hub.unwatch(source));
+        self.front.plant.board.stop(now);
+        self.front.plant.carry_out(now);
+        self.settle(now);
+        while Clock::now() < until && !(self.front.plant.board.is_idle() && self.front.plant.presses_waiting() == 0) {
+            self.turn(Some(until))?;
+        }
+        self.deliveries.close(&mut self.hub);
+        self.hub.goodbye("the process stops", &mut self.front);
+        self.hub.drain(GOODBYE_TIMEOUT, &mut self.front);
+        self.journal.close();
+        Ok(())
+    }
+}
+
+fn listen(hub: &mut Hub, serve: &Serve, name: &str) -> Result<Endpoint, ProcessError> {
+    let speaks = |language| serve.speak.contains(language);
+    let languages = Languages {
+        text: speaks(Language::Text),
+        frames: speaks(Language::Frames),
+        http: speaks(Language::Http),
+    };
+    let service = hub.add_service(Framing::Detect(languages), options(SERVICE, name));
+    let options = ListenOptions { backlog: serve.backlog, mode: serve.mode, ..ListenOptions::default() };
+    Ok(hub.listen(service, &serve.at, &options)?)
+}
+
+fn listen_for_control(hub: &mut Hub, path: PathBuf, name: &str) -> Result<usize, ProcessError> {
+    let service = hub.add_service(Framing::Frames, options(CONTROL, name));
+    let options = ListenOptions { mode: Some(0o600), ..ListenOptions::default() };
+    hub.listen(service, &Endpoint::Unix(UnixName::Path(path)), &options)?;
+    Ok(service)
+}
+
+fn options(service: &str, name: &str) -> Options {
+    Options { name: name.to_owned(), payload_max_bytes: COMMAND_MAX_BYTES, ..Options::new(service) }
+}
+
+fn watch_fifos(hub: &mut Hub, plant: &Plant) -> Result<Vec<FifoWatch>, ProcessError> {
+    let mut fifos = Vec::new();
+    for line in plant.board.lines().map(soquete_board::Line::id) {
+        if let Some(source) = watch_fifo(hub, plant, line)? {
+            fifos.push(FifoWatch { line, source: Some(source) });
+        }
+    }
+    Ok(fifos)
+}
+
+/// Watches what is behind a line, if it is a FIFO.
+fn watch_fifo(hub: &mut Hub, plant: &Plant, line: LineId) -> Result<Option<SourceId>, ProcessError> {
+    match plant.wired(line).map(|wired| &wired.back) {
+        Some(Back::Fifo(fifo)) => Ok(Some(hub.watch(fifo.as_fd())?)),
+        _ => Ok(None),
+    }
+}
+
+/// Returns the words of how something ended.
+pub(crate) fn outcome_word(outcome: &Failure) -> &'static str {
+    match outcome {
+        Failure::NotDone(_) => "not done",
+        Failure::Unknown(_) => "unknown",
+    }
+}
+
+impl From<soquete::Error> for ProcessError {
+    fn from(error: soquete::Error) -> Self {
+        ProcessError { what: error.to_string(), act: error.act().map(str::to_owned) }
+    }
+}
+
+impl std::fmt::Display for ProcessError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for ProcessError {}

@@ -1,0 +1,77 @@
+//! What a process tells about itself: the shape of the answer to `STATUS`, and of `soquete status --json`.
+//!
+//! Times are microseconds since the Unix epoch, durations seconds.
+
+use serde::{Deserialize, Serialize};
+
+/// A process at a moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProcessStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Seconds since it was ready.
+    pub uptime_secs: f64,
+    /// Where it serves, as URLs; ports as they really are.
+    pub endpoints: Vec<String>,
+    /// Its lines, in the order of the configuration.
+    pub lines: Vec<LineStatus>,
+    /// Its rules, in the order of the configuration.
+    pub rules: Vec<RuleStatus>,
+    /// Who is connected to its endpoints: addresses, with the client's name where it has told one.
+    pub peers: Vec<String>,
+    /// Connections refused since the start, for whatever reason.
+    pub refused: u64,
+    /// Presses that an earlier run of this process had not finished when it was killed.
+    pub forgotten: u64,
+}
+
+/// A line at a moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LineStatus {
+    /// Its name.
+    pub name: String,
+    /// `input` or `output`.
+    pub direction: String,
+    /// What is behind it, as in the configuration: `log`, `fifo:/tmp/tcp_file`, `virtual`.
+    pub kind: String,
+    /// `on`, `off` or `unknown`.
+    pub value: String,
+    /// When it last changed; nothing where it never has.
+    pub since_us: Option<u64>,
+    /// Who changed it last.
+    pub by: Option<String>,
+}
+
+/// A rule at a moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuleStatus {
+    /// What fires it: `BUTTON press`.
+    pub on: String,
+    /// What it sends, in turn.
+    pub send: Vec<String>,
+    /// Where to, as URLs; empty where it is a line of the same process.
+    pub to: Vec<String>,
+    /// Presses done.
+    pub done: u64,
+    /// Presses that were not done, and never will be.
+    pub not_done: u64,
+    /// Presses of which nobody knows.
+    pub unknown: u64,
+    /// Presses under way.
+    pub waiting: u64,
+    /// Why the latest press was not done or is unknown, with its time; nothing where all were done.
+    pub trouble: Option<Trouble>,
+}
+
+/// A press that was not done, or of which nobody knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// When it ended.
+    pub at_us: u64,
+    /// `not done` or `unknown`.
+    pub outcome: String,
+    /// Why.
+    pub reason: String,
+}
