@@ -23,6 +23,15 @@ pub(crate) struct Deliveries {
     presses: BTreeMap<PressId, Under>,
 }
 
+/// A press to deliver.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Press {
+    pub(crate) rule: RuleId,
+    pub(crate) press: PressId,
+    pub(crate) step: usize,
+    pub(crate) deadline: Duration,
+}
+
 /// A press under way: how many targets have not answered, and what the others said.
 struct Under {
     left: usize,
@@ -62,15 +71,8 @@ impl Deliveries {
     }
 
     /// Sends a press on its way.
-    pub(crate) fn deliver(
-        &mut self,
-        rule: RuleId,
-        press: PressId,
-        step: usize,
-        deadline: Duration,
-        now: Duration,
-        front: &mut Front,
-    ) {
+    pub(crate) fn deliver(&mut self, press: Press, now: Duration, front: &mut Front) {
+        let Press { rule, press, step, deadline } = press;
         let RuleConfig { send, to, delivery, .. } = &self.rules[rule.index()];
         let command = &send[step];
         self.presses.insert(press, Under { left: to.len().max(1), answers: Vec::new() });
@@ -136,7 +138,8 @@ impl Deliveries {
 
     /// Says whether a watched descriptor is of a press under way.
     pub(crate) fn owns(&self, source: SourceId) -> bool {
-        self.outbounds.iter().any(|outbound| outbound.owns(source)) || self.shots.iter().any(|(shot, _)| shot.owns(source))
+        self.outbounds.iter().any(|outbound| outbound.owns(source))
+            || self.shots.iter().any(|(shot, _)| shot.owns(source))
     }
 
     /// Returns when [`drive`](Deliveries::drive) has something to do if nothing becomes ready before.
@@ -209,7 +212,11 @@ mod tests {
     use super::*;
 
     fn answers(outcomes: &[Outcome]) -> Vec<(String, Outcome)> {
-        outcomes.iter().enumerate().map(|(nth, outcome)| (format!("tcp://10.0.0.{nth}:5555"), outcome.clone())).collect()
+        outcomes
+            .iter()
+            .enumerate()
+            .map(|(nth, outcome)| (format!("tcp://10.0.0.{nth}:5555"), outcome.clone()))
+            .collect()
     }
 
     #[test]

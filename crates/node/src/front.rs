@@ -68,12 +68,7 @@ impl Front {
     }
 
     /// Gives the board a command; its answer is in [`take_answer`](Front::take_answer), at once or later.
-    pub(crate) fn command(
-        &mut self,
-        sets: Vec<(LineName, Verb)>,
-        cause: Cause,
-        deadline: Option<Duration>,
-    ) -> Ticket {
+    pub(crate) fn command(&mut self, sets: Vec<(LineName, Verb)>, cause: Cause, deadline: Option<Duration>) -> Ticket {
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
         self.plant.handle(Clock::now(), Fact::Command(Sets { ticket, cause, sets, deadline }));
@@ -171,9 +166,8 @@ impl Front {
     fn watch(&mut self, mut exchange: Exchange<'_>, asked: &[&str]) {
         let (connection, id) = (exchange.connection(), exchange.id());
         let is_text = exchange.tongue == Tongue::Text;
-        let added = names(asked).and_then(|names| {
-            self.watchers.add(connection, id, is_text, names, &mut self.plant.board)
-        });
+        let added =
+            names(asked).and_then(|names| self.watchers.add(connection, id, is_text, names, &mut self.plant.board));
         match added {
             Ok(()) => {
                 exchange.keep_open();

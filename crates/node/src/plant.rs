@@ -3,11 +3,12 @@
 use crate::back::Back;
 use crate::config::{ProcessConfig, RuleConfig};
 use crate::console;
+use crate::deliver::Press;
 use crate::process::ProcessError;
 use soquete::Clock;
 use soquete_board::{
-    Board, Cause, Direction, Event, Fact, Instruction, Level, LineId, LineName, LineSpec, Outcome, PressId, Refusal,
-    RuleId, RuleSpec, Ticket, Value, WatcherId,
+    Board, Cause, Direction, Event, Fact, Instruction, Level, LineId, LineName, LineSpec, Outcome, Refusal, RuleId,
+    RuleSpec, Ticket, Value, WatcherId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -24,7 +25,7 @@ pub(crate) enum Effect {
     /// A watcher is to hear of a change.
     Notify { watcher: WatcherId, event: Event, missed: u32 },
     /// A press is to be delivered.
-    Deliver { rule: RuleId, press: PressId, step: usize, deadline: Duration },
+    Deliver(Press),
     /// A press has ended.
     Report { rule: RuleId, step: usize, outcome: Outcome },
 }
@@ -89,7 +90,7 @@ impl Plant {
                 Instruction::Reply { ticket, result } => Effect::Reply { ticket, result },
                 Instruction::Notify { watcher, event, missed } => Effect::Notify { watcher, event, missed },
                 Instruction::Deliver { rule, press, step, deadline } => {
-                    Effect::Deliver { rule, press, step, deadline }
+                    Effect::Deliver(Press { rule, press, step, deadline })
                 }
                 Instruction::Report { rule, step, outcome, .. } => Effect::Report { rule, step, outcome },
             };

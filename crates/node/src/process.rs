@@ -150,9 +150,7 @@ impl Process {
             self.front.sort_effects();
             for effect in self.front.take_effects() {
                 match effect {
-                    Effect::Deliver { rule, press, step, deadline } => {
-                        self.deliveries.deliver(rule, press, step, deadline, now, &mut self.front);
-                    }
+                    Effect::Deliver(press) => self.deliveries.deliver(press, now, &mut self.front),
                     Effect::Report { rule, step, outcome } => {
                         let words = self.deliveries.words(rule);
                         let (command, to) = self.deliveries.command(rule, step);
@@ -219,12 +217,7 @@ impl Process {
     }
 
     fn timeout(&mut self, until: Option<Duration>) -> Option<Duration> {
-        let times = [
-            until,
-            self.front.plant.board.timeout(),
-            self.deliveries.timeout(),
-            self.front.refusals.timeout(),
-        ];
+        let times = [until, self.front.plant.board.timeout(), self.deliveries.timeout(), self.front.refusals.timeout()];
         times.into_iter().flatten().min()
     }
 
@@ -261,11 +254,8 @@ impl Process {
 
 fn listen(hub: &mut Hub, serve: &Serve, name: &str) -> Result<Endpoint, ProcessError> {
     let speaks = |language| serve.speak.contains(language);
-    let languages = Languages {
-        text: speaks(Language::Text),
-        frames: speaks(Language::Frames),
-        http: speaks(Language::Http),
-    };
+    let languages =
+        Languages { text: speaks(Language::Text), frames: speaks(Language::Frames), http: speaks(Language::Http) };
     let service = hub.add_service(Framing::Detect(languages), options(SERVICE, name));
     let options = ListenOptions { backlog: serve.backlog, mode: serve.mode, ..ListenOptions::default() };
     Ok(hub.listen(service, &serve.at, &options)?)

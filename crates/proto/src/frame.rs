@@ -126,6 +126,7 @@ pub struct Header {
 
 impl Header {
     /// Returns the header as it goes over the wire.
+    #[inline]
     pub fn encode(self) -> [u8; HEADER_LEN_BYTES] {
         let mut octets = [0; HEADER_LEN_BYTES];
         octets[0..4].copy_from_slice(&self.length.to_le_bytes());
@@ -141,6 +142,7 @@ impl Header {
     /// # Errors
     /// [`Malformed::Kind`] for a kind that this version does not know, [`Malformed::Flags`] for a flag that the kind
     /// cannot have.
+    #[inline]
     pub fn decode(octets: &[u8; HEADER_LEN_BYTES]) -> Result<Self, Malformed> {
         let [l0, l1, l2, l3, kind, flags, t0, t1, i0, i1, i2, i3] = *octets;
         let known = Kind::from_octet(kind).ok_or(Malformed::Kind { kind })?;
@@ -155,6 +157,14 @@ impl Header {
             id: u32::from_le_bytes([i0, i1, i2, i3]),
         })
     }
+}
+
+/// Reads length and id of a header if it is that of a REPLY without flags.
+#[inline]
+pub(crate) fn plain_reply(head: &[u8; HEADER_LEN_BYTES]) -> Option<(u32, u32)> {
+    let [l0, l1, l2, l3, kind, flags, _, _, i0, i1, i2, i3] = *head;
+    let is_plain = kind == Kind::Reply as u8 && flags == 0;
+    is_plain.then(|| (u32::from_le_bytes([l0, l1, l2, l3]), u32::from_le_bytes([i0, i1, i2, i3])))
 }
 
 /// A frame that arrived: its header, and its payload where it lies in the input.
@@ -212,7 +222,7 @@ pub fn needed(input: &[u8]) -> Option<usize> {
 ///
 /// # Errors
 /// [`Misuse::Oversize`] where the payload is longer than `payload_max_bytes`; nothing is appended then.
-#[inline]
+#[inline(always)] // Callers know how many parts there are: out of line it is a loop with three more checks.
 pub fn put(out: &mut Vec<u8>, header: Header, parts: &[&[u8]], payload_max_bytes: u32) -> Result<(), Misuse> {
     let len_bytes: usize = parts.iter().map(|part| part.len()).sum();
     let length = u32::try_from(len_bytes).ok().filter(|length| *length <= payload_max_bytes);
@@ -228,6 +238,7 @@ pub fn put(out: &mut Vec<u8>, header: Header, parts: &[&[u8]], payload_max_bytes
 }
 
 /// Returns a header of `kind` for request `id`, without flags, topic or length.
+#[inline]
 pub fn header(kind: Kind, id: u32) -> Header {
     Header { length: 0, kind, flags: Flags::NONE, topic: 0, id }
 }

@@ -142,7 +142,7 @@ impl AsyncClient {
     /// It goes in the order of the requests around it, and is lost with the connection.
     ///
     /// # Errors
-    /// [`Cause::Closed`] after [`close`](AsyncClient::close).
+    /// [`Cause::Misuse`] after [`close`](AsyncClient::close).
     pub async fn message(&self, payload: &[u8]) -> Result<(), Error> {
         self.message_on(0, payload).await
     }
@@ -194,7 +194,9 @@ impl AsyncClient {
     ) -> Result<(Vec<u8>, u64), Error> {
         let submitted = self.submit(topic, payload, None, feed);
         let (ended, token) = match self.shared.timeout {
-            Some(timeout) => tokio::time::timeout(timeout, submitted).await.map_err(|_| self.failed(Cause::Timeout))??,
+            Some(timeout) => {
+                tokio::time::timeout(timeout, submitted).await.map_err(|_| self.failed(Cause::Timeout))??
+            }
             None => submitted.await?,
         };
         match ended {

@@ -1,16 +1,15 @@
 //! A client that blocks, over the same protocol core as the server.
 
+mod call;
 mod input;
+mod io;
 mod options;
 
 pub use options::{ClientFraming, ClientOptions};
 
-use crate::{Backoff, Cause, Clock, Endpoint, Error, Operation, Stream};
+use crate::{Cause, Clock, Endpoint, Error, Operation, Stream};
 use input::Input;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
-use soquete_proto::client::{Client as Core, Event, Request, Verdict};
+use soquete_proto::client::{Client as Core, Event, Request};
 use soquete_proto::fault::Misuse;
 use soquete_proto::handshake::{Code, EventHead};
 use soquete_proto::lines;
@@ -99,6 +98,8 @@ pub struct Client {
     kept: VecDeque<(Kind, Vec<u8>)>,
     /// The text of the latest refusal.
     reason: String,
+    /// When it last received: a clock read once a receive serves all that came with it.
+    heard_at: Duration,
 }
 
 impl Client {
@@ -121,6 +122,7 @@ impl Client {
             out: Vec::new(),
             kept: VecDeque::new(),
             reason: String::new(),
+            heard_at: Duration::ZERO,
         };
         client.connect_within(client.options.connect_timeout)?;
         Ok(client)
@@ -133,10 +135,11 @@ impl Client {
 
     fn connect_within(&mut self, timeout: Duration) -> Result<(), Error> {
         self.stream = Some(Stream::connect_timeout(&self.endpoint, timeout)?);
+        self.heard_at = Clock::now();
         self.input.clear();
         self.out.clear();
         if let Codec::Frames(core) = &mut self.codec {
-            core.connected(Clock::now(), &mut self.out);
+            core.connected(self.heard_at, &mut self.out);
         }
         Ok(())
     }
@@ -206,7 +209,7 @@ impl Client {
     pub fn submit_on(&mut self, topic: u16, payload: &[u8]) -> Result<u32, Error> {
         let id = match &mut self.codec {
             Codec::Frames(core) => core
-                .request(Clock::now(), Request { topic, ..Request::new(payload) }, &mut self.out)
+                .request(self.heard_at, Request { topic, ..Request::new(payload) }, &mut self.out)
                 .map_err(|misuse| misused(&self.endpoint, misuse))?,
             Codec::Raw | Codec::Line => {
                 self.put_plain(payload);
@@ -254,103 +257,6 @@ impl Client {
         &self.reason
     }
 
-    /// Asks for something that must not be done twice, nor after `timeout` from now; tells how it ended.
-    ///
-    /// Where the connection is lost it is made again, and the server asked what became of the request. It returns
-    /// within the timeout, and at most a second later where the request was sent and its outcome is still open.
-    ///
-    /// # Errors
-    /// [`Cause::Rejected`] where the server refuses the session, [`Cause::Misuse`] without frames. A connection that
-    /// is lost is no error but an outcome.
-    pub fn call(&mut self, payload: &[u8], timeout: Duration) -> Result<Outcome, Error> {
-        self.call_on(0, payload, timeout)
-    }
-
-    /// As [`call`](Client::call), with a message type.
-    ///
-    /// # Errors
-    /// As [`call`](Client::call).
-    pub fn call_on(&mut self, topic: u16, payload: &[u8], timeout: Duration) -> Result<Outcome, Error> {
-        let now = Clock::now();
-        let Codec::Frames(core) = &mut self.codec else {
-            return Err(self.misuse("a call needs frames"));
-        };
-        let request = Request { topic, once: true, deadline: Some(now.saturating_add(timeout)), ..Request::new(payload) };
-        let id = core.request(now, request, &mut self.out).map_err(|misuse| misused(&self.endpoint, misuse))?;
-        let mut backoff = Backoff::default();
-        loop {
-            if let Some(outcome) = self.verdict(id) {
-                return Ok(outcome);
-            }
-            if self.stream.is_none() {
-                self.reconnect(&mut backoff);
-                continue;
-            }
-            let timeout = self.until_timeout();
-            match self.fill(timeout) {
-                Ok(()) => {}
-                Err(error) if error.is_timeout() => self.tick()?,
-                Err(_) => self.disconnect(),
-            }
-            while let Some((kind, range)) = self.take_next()? {
-                match kind {
-                    Kind::Reply(answered) if answered == id => return Ok(Outcome::Done(self.input.get(range).to_vec())),
-                    Kind::Failed(answered, code) if answered == id => {
-                        let reason = std::mem::take(&mut self.reason);
-                        return Ok(if code.is_not_done() { Outcome::NotDone(reason) } else { Outcome::Unknown(reason) });
-                    }
-                    kind => self.kept.push_back((kind, self.input.get(range).to_vec())),
-                }
-            }
-        }
-    }
-
-    fn verdict(&mut self, id: u32) -> Option<Outcome> {
-        let Codec::Frames(core) = &mut self.codec else { return None };
-        while let Some((ended, verdict)) = core.verdict() {
-            if ended == id {
-                return Some(match verdict {
-                    Verdict::NotDone(why) => Outcome::NotDone(why.to_string()),
-                    Verdict::Unknown(why) => Outcome::Unknown(why.to_string()),
-                });
-            }
-        }
-        None
-    }
-
-    /// Waits a little, then tries to connect; whether it came to anything shows in the stream.
-    fn reconnect(&mut self, backoff: &mut Backoff) {
-        let left = self.until_timeout().unwrap_or(Duration::MAX);
-        #[allow(clippy::cast_possible_truncation)] // Any bits will do.
-        let pause = backoff.next(crate::hub::entropy() as u64);
-        std::thread::sleep(pause.min(left));
-        if self.connect_within(left.saturating_sub(pause).max(Duration::from_millis(1))).is_err() {
-            self.stream = None;
-        }
-        let _ = self.tick();
-    }
-
-    fn until_timeout(&mut self) -> Option<Duration> {
-        let Codec::Frames(core) = &mut self.codec else { return self.options.timeout };
-        core.timeout().map(|at| at.saturating_sub(Clock::now()))
-    }
-
-    fn tick(&mut self) -> Result<(), Error> {
-        if let Codec::Frames(core) = &mut self.codec {
-            core.handle_timeout(Clock::now(), &mut self.out).map_err(|fault| {
-                Error::new(Operation::Receive, &self.endpoint, Cause::Protocol(Box::new(fault)))
-            })?;
-        }
-        Ok(())
-    }
-
-    fn disconnect(&mut self) {
-        self.stream = None;
-        if let Codec::Frames(core) = &mut self.codec {
-            core.disconnected();
-        }
-    }
-
     /// Says that nothing more will be sent; what the server still sends can be received. Frames say goodbye first.
     ///
     /// # Errors
@@ -378,8 +284,10 @@ impl Client {
     #[inline]
     fn take_next(&mut self) -> Result<Option<(Kind, std::ops::Range<usize>)>, Error> {
         let mut rest = self.input.unread();
+        if rest.is_empty() {
+            return Ok(None);
+        }
         let (kind, len_bytes) = match &mut self.codec {
-            Codec::Raw if rest.is_empty() => return Ok(None),
             Codec::Raw => (Kind::Message, std::mem::take(&mut rest).len()),
             Codec::Line => match lines::take(&mut rest, self.options.receive_max_bytes) {
                 Ok(Some(line)) => {
@@ -395,7 +303,7 @@ impl Client {
                 }
             },
             Codec::Frames(core) => loop {
-                let event = core.next(Clock::now(), &mut rest, &mut self.out).map_err(|fault| {
+                let event = core.next(self.heard_at, &mut rest, &mut self.out).map_err(|fault| {
                     Error::new(Operation::Receive, &self.endpoint, Cause::Protocol(Box::new(fault)))
                 })?;
                 match event {
@@ -421,71 +329,6 @@ impl Client {
         // The payload is the end of what was taken.
         let range = self.input.advance(self.input.unread().len() - rest.len());
         Ok(Some((kind, range.end - len_bytes..range.end)))
-    }
-
-    /// Sends what is gathered, then waits until something has arrived.
-    #[inline]
-    fn fill(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
-        self.flush()?;
-        let Some(stream) = &self.stream else { return Err(self.closed(Operation::Receive)) };
-        let room = self.input.room(matches!(self.codec, Codec::Frames(_)), self.options.receive_max_bytes);
-        let read = match receive_spinning(stream, room, self.options.spin) {
-            Some(read) => read,
-            None => receive_within(stream, room, timeout),
-        };
-        match read {
-            Ok(0) => Err(self.closed(Operation::Receive)),
-            Ok(len) => {
-                self.input.filled(len);
-                Ok(())
-            }
-            Err(Errno::AGAIN) => Err(Error::new(Operation::Receive, &self.endpoint, Cause::Timeout)),
-            Err(errno) => Err(Error::new(Operation::Receive, &self.endpoint, errno)),
-        }
-    }
-
-    fn flush_if_full(&mut self) -> Result<(), Error> {
-        if self.out.len() < FLUSH_AT_BYTES { Ok(()) } else { self.flush() }
-    }
-
-    /// Sends what is gathered. While the server takes no more, what it sends is received: two ends that only write
-    /// would wait for each other for ever.
-    #[inline]
-    fn flush(&mut self) -> Result<(), Error> {
-        let mut sent = 0;
-        while sent < self.out.len() {
-            let Some(stream) = &self.stream else { return Err(self.closed(Operation::Send)) };
-            match send(stream, &self.out[sent..], SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
-                Ok(len) => sent += len,
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.wait_for_room()?,
-                Err(errno) => return Err(Error::new(Operation::Send, &self.endpoint, errno)),
-            }
-        }
-        self.out.clear();
-        Ok(())
-    }
-
-    fn wait_for_room(&mut self) -> Result<(), Error> {
-        let Some(stream) = &self.stream else { return Err(self.closed(Operation::Send)) };
-        if self.input.unread().len() >= options::READ_AHEAD_MAX_BYTES {
-            let cause = Cause::Busy("128 MiB of answers wait: receive them first");
-            return Err(Error::new(Operation::Send, &self.endpoint, cause));
-        }
-        let mut fds = [PollFd::new(stream, PollFlags::IN | PollFlags::OUT)];
-        let timeout = self.options.timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(0) => return Err(Error::new(Operation::Send, &self.endpoint, Cause::Timeout)),
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(errno) => return Err(Error::new(Operation::Send, &self.endpoint, errno)),
-        }
-        if fds[0].revents().contains(PollFlags::IN) {
-            let room = self.input.more_room();
-            if let Ok((len, _)) = recv(stream, room, RecvFlags::DONTWAIT) {
-                self.input.filled(len);
-            }
-        }
-        Ok(())
     }
 
     fn put_plain(&mut self, payload: &[u8]) {
@@ -545,36 +388,6 @@ fn received(kind: Kind, payload: &[u8]) -> Received<'_> {
         Kind::Failed(id, code) => Received::Failed { id, code },
         Kind::Event(id, head) => Received::Event { id, head, payload },
         Kind::Message => Received::Message { payload },
-    }
-}
-
-fn receive_spinning(stream: &Stream, room: &mut [u8], spin: Duration) -> Option<Result<usize, Errno>> {
-    let until = if spin.is_zero() { return None } else { Clock::now() + spin };
-    while Clock::now() < until {
-        match recv(stream, &mut *room, RecvFlags::DONTWAIT) {
-            Err(Errno::AGAIN | Errno::INTR) => std::hint::spin_loop(),
-            result => return Some(result.map(|(len, _)| len)),
-        }
-    }
-    None
-}
-
-fn receive_within(stream: &Stream, room: &mut [u8], timeout: Option<Duration>) -> Result<usize, Errno> {
-    let deadline = timeout.map(|timeout| Clock::now() + timeout);
-    loop {
-        if let Some(deadline) = deadline {
-            let left = deadline.saturating_sub(Clock::now());
-            match poll(&mut [PollFd::new(stream, PollFlags::IN)], Timespec::try_from(left).ok().as_ref()) {
-                Ok(0) => return Err(Errno::AGAIN),
-                Err(Errno::INTR) => continue,
-                Ok(_) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-        match recv(stream, &mut *room, RecvFlags::empty()) {
-            Err(Errno::INTR) => {}
-            result => return result.map(|(len, _)| len),
-        }
     }
 }
 

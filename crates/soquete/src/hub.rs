@@ -4,8 +4,10 @@
 //! others waiting; interest in writing is there only while a peer does not take what is sent. Descriptors that are not
 //! the hub's own (FIFOs, signals, children) are watched for its user, who asks with [`Hub::next_ready`] after a turn.
 
+mod accept;
 mod connection;
 mod handler;
+mod letters;
 mod mailbox;
 mod poller;
 mod push;
@@ -18,9 +20,9 @@ pub use service::{Bounds, Framing, Languages};
 
 pub(crate) use service::entropy;
 
-use crate::{Clock, Endpoint, Error, ListenOptions, Listener, Operation, Peer, Stream};
+use crate::{Clock, Endpoint, Error, ListenOptions, Listener, Operation, Peer};
 use connection::{Connection, Lent, Turn};
-use mailbox::{Letter, Mailbox};
+use mailbox::Mailbox;
 use poller::{Interest, Poller};
 use rustix::event::epoll;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -33,9 +35,6 @@ use std::time::Duration;
 
 /// Octets that one read may bring. Large, so that many frames come at once; one buffer serves all connections.
 const SCRATCH_LEN_BYTES: usize = 256 << 10;
-
-/// Connections accepted in one turn at the most: unbounded accepting starves those that are there.
-const ACCEPT_MAX: u32 = 32;
 
 /// How often silence is looked after while anyone is connected.
 const TICK: Duration = Duration::from_secs(1);
@@ -53,6 +52,8 @@ pub struct Limits {
     pub silence: Duration,
     /// Time between two lines of text, unless the connection waits for events. Default 1 h.
     pub idle: Duration,
+    /// How long a turn tries before it blocks. Default 0: it holds a core, and hurts where both ends share one.
+    pub spin: Duration,
 }
 
 impl Default for Limits {
@@ -61,6 +62,7 @@ impl Default for Limits {
             connections_max: 10_000,
             silence: Duration::from_secs(5 * 60),
             idle: Duration::from_secs(60 * 60),
+            spin: Duration::ZERO,
         }
     }
 }
@@ -128,7 +130,7 @@ impl Hub {
             out: Vec::new(),
             ready: VecDeque::new(),
             drained: VecDeque::new(),
-            reserve: reserve(),
+            reserve: accept::reserve(),
             generation: 0,
             is_ticking: false,
         };
@@ -149,12 +151,7 @@ impl Hub {
     ///
     /// # Errors
     /// As [`Listener::bind`].
-    pub fn listen(
-        &mut self,
-        service: usize,
-        endpoint: &Endpoint,
-        options: &ListenOptions,
-    ) -> Result<Endpoint, Error> {
+    pub fn listen(&mut self, service: usize, endpoint: &Endpoint, options: &ListenOptions) -> Result<Endpoint, Error> {
         let options = ListenOptions { nonblocking: true, ..*options };
         self.take_listener(service, Listener::bind(endpoint, &options)?)
     }
@@ -244,7 +241,7 @@ impl Hub {
         self.deliver_letters(handler);
         let may_sleep = self.ready.is_empty() && self.drained.is_empty() && self.mailbox.fall_asleep();
         let timeout = if may_sleep { timeout } else { Some(Duration::ZERO) };
-        let events = self.poller.wait(timeout);
+        let events = self.wait(timeout);
         self.mailbox.wake();
         let events = events.map_err(|error| Error::without_address(Operation::Poll, error))?;
         let now = Clock::now();
@@ -266,6 +263,20 @@ impl Hub {
         }
         self.deliver_letters(handler);
         Ok(())
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<poller::Events> {
+        if !self.limits.spin.is_zero() && timeout != Some(Duration::ZERO) {
+            let until = Clock::now() + self.limits.spin;
+            while Clock::now() < until {
+                let events = self.poller.wait(Some(Duration::ZERO))?;
+                if !events.is_empty() {
+                    return Ok(events);
+                }
+                self.poller.give_back(events);
+            }
+        }
+        self.poller.wait(timeout)
     }
 
     fn serve<H: Handler>(&mut self, key: usize, flags: epoll::EventFlags, now: Duration, handler: &mut H) {
@@ -341,87 +352,6 @@ impl Hub {
         handler.close(connection.id, &connection.peer, ending);
     }
 
-    fn accept<H: Handler>(&mut self, key: usize, now: Duration, handler: &mut H) {
-        let Some(Slot::Listener { burst, .. }) = self.slots.get(key) else { return };
-        // One a turn costs no call in vain while clients come one by one; a queue doubles it.
-        let burst = *burst;
-        let mut accepted = 0;
-        while accepted < burst {
-            let Some(Slot::Listener { listener, service, .. }) = self.slots.get(key) else { return };
-            let service = *service;
-            match listener.accept() {
-                Ok((stream, peer)) => self.admit(service, stream, peer, now, handler),
-                Err(error) if is_full(&error) => {
-                    self.turn_away(key);
-                    break;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // It belongs to a connection that is gone again.
-                Err(_) => {}
-            }
-            accepted += 1;
-        }
-        if let Some(Slot::Listener { burst, .. }) = self.slots.get_mut(key) {
-            *burst = if accepted < *burst { 1 } else { (*burst * 2).min(ACCEPT_MAX) };
-        }
-    }
-
-    /// No descriptor is left: takes one newcomer off the queue with the reserved one and closes it, so that the
-    /// listener does not stay readable for ever.
-    fn turn_away(&mut self, key: usize) {
-        self.counts.turned_away += 1;
-        self.reserve = None;
-        if let Some(Slot::Listener { listener, .. }) = self.slots.get(key)
-            && let Ok((stream, _)) = listener.accept()
-        {
-            stream.abort();
-        }
-        self.reserve = reserve();
-    }
-
-    fn admit<H: Handler>(&mut self, service: usize, stream: Stream, peer: Peer, now: Duration, handler: &mut H) {
-        self.counts.accepted += 1;
-        if self.counts.connections >= self.limits.connections_max && !self.close_oldest_silent(now, handler) {
-            self.counts.turned_away += 1;
-            return stream.abort();
-        }
-        let admitted = handler.admit(service, &peer);
-        self.generation = self.generation.wrapping_add(1);
-        let entry = self.slots.vacant_entry();
-        let key = entry.key();
-        let id = ConnectionId((u64::from(self.generation) << 32) | key as u64);
-        let lent = Lent {
-            now,
-            scratch: &mut self.scratch,
-            out: &mut self.out,
-            services: &mut self.services,
-            mailbox: &self.mailbox,
-        };
-        let connection = Box::new(Connection::new(id, stream, peer, service, admitted, &lent));
-        entry.insert(Slot::Connection { connection, interest: Interest::None });
-        self.counts.connections += 1;
-        // Often the first message is there already, and often it is the last: then the connection never needs epoll.
-        let wanted = self.lend(key, now, handler, |connection, lent, handler, _| connection.read_turn(lent, handler));
-        let Some(wanted) = wanted else { return };
-        let Some(Slot::Connection { connection, interest }) = self.slots.get_mut(key) else { return };
-        *interest = wanted;
-        if self.poller.add(connection.stream.as_fd(), key, wanted).is_err() {
-            return self.remove(key, now, &Ending::Refused("the kernel watches no more connections".into()), handler);
-        }
-        self.set_ticking(true);
-    }
-
-    fn close_oldest_silent<H: Handler>(&mut self, now: Duration, handler: &mut H) -> bool {
-        let silent = self.slots.iter().filter_map(|(key, slot)| match slot {
-            Slot::Connection { connection, .. } if connection.is_silent() => Some((connection.opened_at(), key)),
-            _ => None,
-        });
-        let Some((_, key)) = silent.min() else { return false };
-        self.counts.turned_away += 1;
-        self.remove(key, now, &Ending::Refused("silent, and its place was needed".into()), handler);
-        true
-    }
-
     fn set_ticking(&mut self, is_ticking: bool) {
         if self.is_ticking != is_ticking {
             self.is_ticking = is_ticking;
@@ -453,32 +383,6 @@ impl Hub {
         self.slots.iter().filter(|(_, slot)| is_connection(slot)).map(|(key, _)| key).collect()
     }
 
-    fn deliver_letters<H: Handler>(&mut self, handler: &mut H) {
-        for letter in self.mailbox.take() {
-            self.deliver(&letter, handler);
-        }
-    }
-
-    fn deliver<H: Handler>(&mut self, letter: &Letter, handler: &mut H) {
-        let mut to = Some(letter.connection);
-        if let Some(connection) = self.connection_mut(letter.connection) {
-            connection.settle();
-        }
-        if let Some(ticket) = letter.ticket {
-            let service = &mut self.services[letter.service];
-            to = service.core.route(ticket).map(ConnectionId);
-            if to.is_none_or(|to| !Self::is_there(&self.slots, to)) {
-                // The client is away: what must not be done twice is remembered until it is back.
-                let _ = service.core.answer(ticket, letter.answer(), None, &mut self.out);
-                return;
-            }
-        }
-        if let Some(to) = to.filter(|to| Self::is_there(&self.slots, *to)) {
-            let now = Clock::now();
-            self.with(to.key(), now, handler, |connection, lent, handler, _| connection.answer(letter, lent, handler));
-        }
-    }
-
     fn is_there(slots: &Slab<Slot>, id: ConnectionId) -> bool {
         matches!(slots.get(id.key()), Some(Slot::Connection { connection, .. }) if connection.id == id)
     }
@@ -504,17 +408,6 @@ impl Interest {
 
 impl ConnectionId {
     fn key(self) -> usize {
-        (self.0 & u64::from(u32::MAX)) as usize
+        usize::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(usize::MAX)
     }
-}
-
-fn reserve() -> Option<OwnedFd> {
-    std::fs::File::open("/dev/null").ok().map(OwnedFd::from)
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(
-        rustix::io::Errno::from_io_error(error),
-        Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE | rustix::io::Errno::NOBUFS | rustix::io::Errno::NOMEM)
-    )
 }

@@ -28,15 +28,15 @@ mod stream;
 pub mod typed;
 
 #[cfg(feature = "tokio")]
-pub use asynchronous::{AsyncClient, Event, Subscription};
+pub use asynchronous::{AsyncClient, Event, Subscription, Watching};
 pub use backoff::Backoff;
 pub use client::{Batch, Client, ClientFraming, ClientOptions, Outcome, Received};
 pub use clock::Clock;
 pub use endpoint::{Endpoint, EndpointError, HOST_LEN_MAX, Host, MEM_NAME_LEN_MAX, UNIX_NAME_LEN_MAX, UnixName};
 pub use error::{Cause, Error, Operation};
 pub use hub::{
-    Bounds, ConnectionId, Counts, Ending, Exchange, Framing, Handler, Hub, Languages, Limits, Pushed, Responder, SourceId,
-    Stopper, Tongue,
+    Bounds, ConnectionId, Counts, Ending, Exchange, Framing, Handler, Hub, Languages, Limits, Pushed, Responder,
+    SourceId, Stopper, Tongue,
 };
 pub use listener::{ListenOptions, Listener};
 pub use outbound::{Outbound, Shot};

@@ -162,7 +162,10 @@ mod tests {
             assert!(decode::<(u16, String)>(&octets[..cut]).is_err(), "{cut}");
         }
         let longer = [&octets[..], &[0]].concat();
-        assert_eq!(decode::<(u16, String)>(&longer).unwrap_err().to_string(), "6 octets that are no (u16, alloc::string::String)");
+        assert_eq!(
+            decode::<(u16, String)>(&longer).unwrap_err().to_string(),
+            "6 octets that are no (u16, alloc::string::String)"
+        );
     }
 
     #[test]

@@ -53,8 +53,7 @@ impl Fifo {
             check(path)?;
         }
         let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let fd: OwnedFd =
-            rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| failed("open", path, errno))?;
+        let fd: OwnedFd = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| failed("open", path, errno))?;
         let is_fifo = rustix::fs::fstat(&fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
         if !is_fifo {
             check(path)?;

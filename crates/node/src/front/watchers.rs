@@ -47,8 +47,7 @@ impl Watchers {
         if is_text {
             self.cancel(connection, id, board);
         }
-        let watcher =
-            Watcher { connection, id, is_text, queue: VecDeque::new(), is_held: false, is_blocked: false };
+        let watcher = Watcher { connection, id, is_text, queue: VecDeque::new(), is_held: false, is_blocked: false };
         self.watchers.insert(self.last, watcher);
         Ok(())
     }

@@ -117,6 +117,19 @@ impl Window {
         Some(was)
     }
 
+    /// Settles `id` if it is the oldest without an answer and nothing is kept of it.
+    #[inline]
+    pub(crate) fn settle_oldest(&mut self, id: u32) -> bool {
+        let is_plain = id == self.lowest && matches!(self.slots.front(), Some(Slot::Plain));
+        if is_plain {
+            self.slots.pop_front();
+            self.lowest = self.lowest.wrapping_add(1);
+            self.unsettled -= 1;
+            self.pop_settled();
+        }
+        is_plain
+    }
+
     #[inline]
     fn pop_settled(&mut self) {
         while let Some(Slot::Settled) = self.slots.front() {

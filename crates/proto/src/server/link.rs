@@ -29,6 +29,8 @@ pub struct Link {
     pub(super) features: Features,
     /// The session that goes over it; 0 where it will not be remembered.
     pub(super) session: u64,
+    /// How many sessions had been taken over when this link was last known to have its own.
+    pub(super) takeovers: u64,
     pub(super) payload_max_bytes: u32,
     /// Requests that came over it and have no answer yet, whichever link the answer will go over.
     pub(super) in_flight: u16,
@@ -48,6 +50,7 @@ impl Link {
             pinged: false,
             features: Features::NONE,
             session: 0,
+            takeovers: 0,
             payload_max_bytes: 0,
             in_flight: 0,
             last_id: 0,

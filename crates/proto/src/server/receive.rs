@@ -111,7 +111,7 @@ impl Server {
         Ok(Event::Open { name: hello.name, resumption })
     }
 
-    #[inline]
+    #[inline(always)] // As is `request`: an event handed up through calls is copied at each.
     fn open<'a>(
         &mut self,
         now: Duration,
@@ -119,8 +119,12 @@ impl Server {
         input: &mut &'a [u8],
         out: &mut Vec<u8>,
     ) -> Result<Option<Event<'a>>, Fault> {
-        if link.session != 0 && !self.sessions.is_held(link.session, link.serial) {
-            return Ok(Some(self.superseded(link, input, out)));
+        // Only a takeover can have taken the session away; looking it up for each frame would cost more than the frame.
+        if link.takeovers != self.sessions.takeovers() && link.session != 0 {
+            if !self.sessions.is_held(link.session, link.serial) {
+                return Ok(Some(self.superseded(link, input, out)));
+            }
+            link.takeovers = self.sessions.takeovers();
         }
         while let Some(frame) = frame::take_within(input, self.options.payload_max_bytes)? {
             let Frame { header, payload } = frame;
@@ -158,7 +162,7 @@ impl Server {
         Event::Goodbye
     }
 
-    #[inline]
+    #[inline(always)]
     fn request<'a>(
         &mut self,
         now: Duration,

@@ -67,11 +67,13 @@ pub(super) struct Sessions {
     last: u64,
     /// Invariant: the sum of the sessions' `octets`.
     octets: usize,
+    /// How often a session went over to another link while the former was there.
+    takeovers: u64,
 }
 
 impl Sessions {
     pub(super) fn new(limits: Limits) -> Self {
-        Sessions { limits, sessions: HashMap::new(), last: 0, octets: 0 }
+        Sessions { limits, sessions: HashMap::new(), last: 0, octets: 0, takeovers: 0 }
     }
 
     /// Resumes the session that `key` names, or begins a new one with `token`; zeros where there is no room.
@@ -79,7 +81,7 @@ impl Sessions {
         if let Some(session) = self.sessions.get_mut(&key.session)
             && session.has_token(key.token)
         {
-            session.link = Some(link);
+            self.takeovers += u64::from(session.link.replace(link).is_some());
             return (Resumption::Resumed, key);
         }
         let resumption = if key == SessionKey::default() { Resumption::New } else { Resumption::UnknownSession };
@@ -101,6 +103,11 @@ impl Sessions {
         let removed = self.sessions.remove(&number);
         self.octets -= removed.as_ref().map_or(0, |session| session.octets);
         removed.is_some()
+    }
+
+    /// Counts the sessions taken over: while that stays the same, no link has lost its session.
+    pub(super) fn takeovers(&self) -> u64 {
+        self.takeovers
     }
 
     /// Says whether `session` goes over the link with that serial number at present.

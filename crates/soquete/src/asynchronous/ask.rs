@@ -10,8 +10,18 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 /// What a handle asks of the driver.
 pub(super) enum Ask {
-    Request { topic: u16, payload: Box<[u8]>, deadline: Option<Duration>, waiting: Waiting, feed: Option<Feed> },
-    Message { topic: u16, payload: Box<[u8]>, _permit: OwnedSemaphorePermit },
+    Request {
+        topic: u16,
+        payload: Box<[u8]>,
+        deadline: Option<Duration>,
+        waiting: Waiting,
+        feed: Option<Feed>,
+    },
+    Message {
+        topic: u16,
+        payload: Box<[u8]>,
+        _permit: OwnedSemaphorePermit,
+    },
     /// Nobody waits any more for the request of this token, or listens to the subscription it made.
     Cancel(u64),
     Close(oneshot::Sender<()>),

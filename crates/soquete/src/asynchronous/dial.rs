@@ -42,22 +42,26 @@ async fn dial_tcp(endpoint: &Endpoint, limit: Duration) -> Result<Wire, Error> {
     let mut failed = Error::new(Operation::Connect, endpoint, Cause::Timeout);
     let share = limit / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
     for address in addresses {
-        match timeout(share, dial_address(address)).await {
+        match timeout(share, dial_address(endpoint, address)).await {
             Ok(Ok(wire)) => return Ok(wire),
-            Ok(Err(error)) => failed = Error::new(Operation::Connect, endpoint, error),
+            Ok(Err(error)) => failed = error,
             Err(_) => {}
         }
     }
     Err(failed)
 }
 
-async fn dial_address(address: SocketAddr) -> io::Result<Wire> {
-    let stream = Stream::connect_start(&address.into()).map_err(io::Error::other)?;
-    let wire = Wire::new(stream, true)?;
-    wire.writable().await?;
-    let stream = wire.into_stream()?;
-    stream.finish_connect()?;
-    Wire::new(stream, true)
+async fn dial_address(endpoint: &Endpoint, address: SocketAddr) -> Result<Wire, Error> {
+    // The kernel may refuse at once: the error then names the address.
+    let stream = Stream::connect_start(&address.into())?;
+    let made = async {
+        let wire = Wire::new(stream, true)?;
+        wire.writable().await?;
+        let stream = wire.into_stream()?;
+        stream.finish_connect()?;
+        Wire::new(stream, true)
+    };
+    made.await.map_err(|error: io::Error| Error::new(Operation::Connect, endpoint, error))
 }
 
 async fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, Error> {

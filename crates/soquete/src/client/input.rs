@@ -59,7 +59,7 @@ impl Input {
             self.clear();
         }
         if !is_frames {
-            self.make_room(max_bytes.min(CHUNK_LEN_BYTES).max(1));
+            self.make_room(max_bytes.clamp(1, CHUNK_LEN_BYTES));
             let end = self.octets.len().min(self.end + max_bytes);
             return &mut self.octets[self.end..end];
         }

@@ -1,14 +1,15 @@
 //! One connection of a server: the wire, what came and could not be used yet, what is to go and could not be sent yet.
 
+mod speak;
+
 use super::ConnectionId;
-use super::handler::{Ending, Exchange, Fate, Handler, Tongue, Way, put_err, put_stream};
+use super::handler::{Ending, Fate, Handler, Tongue, put_err, put_stream};
 use super::mailbox::{Letter, Mailbox};
 use super::service::{Bounds, Framing, Service};
 use crate::stream::{Peer, Stream};
-use soquete_proto::handshake::{Code, Reason};
-use soquete_proto::opening::{Language, TLS_ALERT};
-use soquete_proto::server::{Event, Link};
-use soquete_proto::{frame, lines, text};
+use soquete_proto::handshake::Code;
+use soquete_proto::server::Link;
+use soquete_proto::{frame, lines};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -40,12 +41,6 @@ pub(super) enum Turn {
 
 /// Octets gathered before they are sent within a turn.
 const FLUSH_AT_BYTES: usize = 256 << 10;
-
-/// Octets that a lingering connection may still send before it is cut off.
-const LINGER_MAX_BYTES: usize = 256 << 10;
-
-/// Lines that are no command before a text connection ends.
-const MALFORMED_MAX: u8 = 3;
 
 #[derive(Debug)]
 enum Codec {
@@ -244,198 +239,6 @@ impl Connection {
         turn
     }
 
-    /// The first octet alone decides; the server reads what it would otherwise peek at, for it is the one to use it.
-    fn decide(&mut self, first: u8, lent: &mut Lent<'_>) {
-        let Service { framing, core, .. } = &lent.services[self.service];
-        let language = Language::of(first);
-        let spoken = match framing {
-            Framing::Detect(languages) => *languages,
-            _ => super::service::Languages { text: false, frames: true, http: false },
-        };
-        match language {
-            Some(Language::Frames) if spoken.frames => {
-                let mut link = Box::new(Link::new(self.id.0, lent.now));
-                if let Some(why) = &self.refused {
-                    core.refuse(&mut link, Code::Unauthorised, why, lent.out);
-                    let why = why.to_string();
-                    self.refuse(why);
-                } else {
-                    self.codec = Codec::Frames(link);
-                }
-            }
-            Some(Language::Text) if spoken.text || spoken.http => self.codec = Codec::Text { is_first: true },
-            Some(Language::Frames) => {
-                Reason { code: Code::Service, text: "frames are not spoken here" }.put_reject(lent.out);
-                self.refuse("frames are not spoken here");
-            }
-            Some(Language::Text) => {
-                put_err(lent.out, "text is not spoken here");
-                self.refuse("text is not spoken here");
-            }
-            Some(Language::Tls) => {
-                lent.out.extend_from_slice(&TLS_ALERT);
-                self.refuse("TLS is not spoken here");
-            }
-            None => self.refuse(format!("no language begins with octet {first:#04x}")),
-        }
-    }
-
-    /// Ends the connection for `why`, which was said: all is sent, then what still comes is thrown away until the peer
-    /// closes, so that the words are not lost in a reset.
-    fn linger(&mut self, why: Ending) {
-        self.codec = Codec::Lingering { left_bytes: LINGER_MAX_BYTES, why };
-    }
-
-    fn refuse(&mut self, why: impl Into<String>) {
-        self.linger(Ending::Refused(why.into()));
-    }
-
-    fn lines<H: Handler>(&mut self, rest: &mut &[u8], lent: &mut Lent<'_>, handler: &mut H) {
-        let (max_bytes, is_text) = match &self.codec {
-            Codec::Line(bounds) => (bounds.receive_max_bytes, false),
-            _ => (lines::LINE_MAX_BYTES, true),
-        };
-        while self.fate.deferred == 0 && !self.fate.close && lent.out.len() < FLUSH_AT_BYTES {
-            match lines::take(rest, max_bytes) {
-                Ok(Some(line)) => self.line(line, lent, handler),
-                Ok(None) => return,
-                Err(too_long) => {
-                    if is_text {
-                        put_err(lent.out, &too_long.to_string());
-                    }
-                    *rest = &[];
-                    self.refuse(too_long.to_string());
-                }
-            }
-            if let Codec::Lingering { .. } = self.codec {
-                return;
-            }
-        }
-    }
-
-    fn line<H: Handler>(&mut self, line: &[u8], lent: &mut Lent<'_>, handler: &mut H) {
-        let is_first = match &mut self.codec {
-            Codec::Line(bounds) => {
-                let bounds = *bounds;
-                return self.message(line, Tongue::Text, bounds, lent, handler);
-            }
-            Codec::Text { is_first } => std::mem::replace(is_first, false),
-            _ => return,
-        };
-        let languages = lent.services[self.service].languages();
-        if is_first && text::is_http(line) {
-            return self.http(line.starts_with(b"GET "), languages.http, lent, handler);
-        }
-        if let Some(why) = self.refused.take() {
-            put_err(lent.out, &why);
-            return self.refuse(why);
-        }
-        if !languages.text || text::is_http_header(line) {
-            put_err(lent.out, "this port takes no commands over HTTP");
-            return self.refuse("a header of HTTP instead of a command");
-        }
-        self.message(line, Tongue::Text, super::service::TEXT_BOUNDS, lent, handler);
-        if self.fate.malformed >= MALFORMED_MAX {
-            self.refuse(format!("{MALFORMED_MAX} lines that are no command"));
-        }
-    }
-
-    /// Answers HTTP with the one page, or with why not.
-    fn http<H: Handler>(&mut self, is_get: bool, is_spoken: bool, lent: &mut Lent<'_>, handler: &mut H) {
-        let (status, body) = match (self.refused.take(), is_spoken, is_get) {
-            (Some(why), ..) => ("403 Forbidden", format!("{why}\n")),
-            (None, false, _) => ("404 Not Found", "HTTP is not spoken here.\n".to_owned()),
-            (None, true, false) => {
-                ("405 Method Not Allowed\r\nAllow: GET", "Nothing that arrives over HTTP is a command.\n".to_owned())
-            }
-            (None, true, true) => ("200 OK", handler.page(self.service)),
-        };
-        put_http(lent.out, status, &body);
-        let ending = match status {
-            "200 OK" => Ending::Closed,
-            _ => Ending::Refused(format!("HTTP: {}", body.trim_end())),
-        };
-        self.linger(ending);
-    }
-
-    /// Hands over one message of a stream without sessions.
-    fn message<H: Handler>(
-        &mut self,
-        payload: &[u8],
-        tongue: Tongue,
-        bounds: Bounds,
-        lent: &mut Lent<'_>,
-        handler: &mut H,
-    ) {
-        let way = Way::Stream {
-            out: lent.out,
-            is_line: tongue == Tongue::Text,
-            max_bytes: bounds.send_max_bytes,
-        };
-        handler.receive(Exchange {
-            payload,
-            topic: 0,
-            deadline: None,
-            hops: 0,
-            tongue,
-            peer: &self.peer,
-            name: &self.name,
-            service: self.service,
-            connection: self.id,
-            way,
-            mailbox: lent.mailbox,
-            fate: &mut self.fate,
-        });
-    }
-
-    #[inline]
-    fn frames<H: Handler>(&mut self, rest: &mut &[u8], lent: &mut Lent<'_>, handler: &mut H) {
-        let Codec::Frames(link) = &mut self.codec else { return };
-        let core = &mut lent.services[self.service].core;
-        while lent.out.len() < FLUSH_AT_BYTES && !self.fate.close {
-            let (request, topic, payload) = match core.next(lent.now, link, rest, lent.out) {
-                Ok(Some(Event::Message { topic, payload })) => (None, topic, payload),
-                Ok(Some(Event::Request(request))) => (Some(request), request.topic, request.payload),
-                Ok(Some(Event::Open { name, .. })) => {
-                    self.name = name.into();
-                    continue;
-                }
-                Ok(Some(Event::Cancel { id })) => {
-                    handler.cancel(self.id, id);
-                    continue;
-                }
-                Ok(Some(Event::Goodbye)) => {
-                    self.fate.close = true;
-                    return;
-                }
-                Ok(None) => return,
-                Err(fault) => {
-                    *rest = &[];
-                    return self.refuse(fault.to_string());
-                }
-            };
-            let (deadline, hops) = request.map_or((None, 0), |request| (request.deadline, request.hops));
-            let way = match request {
-                Some(request) => Way::Frames { core, link, out: lent.out, ticket: request.ticket },
-                None => Way::None,
-            };
-            handler.receive(Exchange {
-                payload,
-                topic,
-                deadline,
-                hops,
-                tongue: Tongue::Frames,
-                peer: &self.peer,
-                name: &self.name,
-                service: self.service,
-                connection: self.id,
-                way,
-                mailbox: lent.mailbox,
-                fate: &mut self.fate,
-            });
-        }
-    }
-
     /// Notes that one of its answers to come has come.
     pub(super) fn settle(&mut self) {
         self.fate.deferred = self.fate.deferred.saturating_sub(1);
@@ -559,17 +362,6 @@ impl Connection {
     fn ending_or(&self, ending: Ending) -> Ending {
         if let Codec::Lingering { why, .. } = &self.codec { why.clone() } else { ending }
     }
-}
-
-/// Appends an answer of HTTP, after which the connection ends.
-fn put_http(out: &mut Vec<u8>, status: &str, body: &str) {
-    let len_bytes = body.len();
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len_bytes}\r\n\
-         Connection: close\r\n\r\n"
-    );
-    out.extend_from_slice(head.as_bytes());
-    out.extend_from_slice(body.as_bytes());
 }
 
 /// Writes until all is written or the peer takes no more; returns how much was taken.

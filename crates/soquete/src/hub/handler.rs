@@ -200,12 +200,7 @@ impl Drop for Exchange<'_> {
 }
 
 /// Appends an answer to a stream without sessions.
-pub(super) fn put_stream(
-    out: &mut Vec<u8>,
-    payload: &[u8],
-    is_line: bool,
-    max_bytes: usize,
-) -> Result<(), Misuse> {
+pub(super) fn put_stream(out: &mut Vec<u8>, payload: &[u8], is_line: bool, max_bytes: usize) -> Result<(), Misuse> {
     if payload.len() > max_bytes {
         return Err(Misuse::Oversize { len_bytes: payload.len(), max_bytes });
     }

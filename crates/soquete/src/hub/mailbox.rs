@@ -31,6 +31,8 @@ impl Letter {
 #[derive(Debug)]
 pub(super) struct Mailbox {
     letters: Mutex<Vec<Letter>>,
+    /// Whether there is a letter: asked several times a turn, so that it must not cost a lock.
+    has_letters: AtomicBool,
     bell: OwnedFd,
     /// Whether the loop is about to sleep, so that a letter must ring. Without it each letter would cost a system call.
     asleep: AtomicBool,
@@ -41,6 +43,7 @@ impl Mailbox {
     pub(super) fn new() -> io::Result<Arc<Self>> {
         Ok(Arc::new(Mailbox {
             letters: Mutex::new(Vec::new()),
+            has_letters: AtomicBool::new(false),
             bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             asleep: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
@@ -49,6 +52,7 @@ impl Mailbox {
 
     fn put(&self, letter: Letter) {
         self.letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
+        self.has_letters.store(true, Ordering::SeqCst);
         self.ring_if_asleep();
     }
 
@@ -66,8 +70,7 @@ impl Mailbox {
     /// Says that the loop will sleep now; false where there is a letter already, so that it must not.
     pub(super) fn fall_asleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
-        let is_empty = self.letters.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
-        is_empty && !self.is_stopped()
+        !self.has_letters.load(Ordering::SeqCst) && !self.is_stopped()
     }
 
     pub(super) fn wake(&self) {
@@ -80,6 +83,9 @@ impl Mailbox {
     }
 
     pub(super) fn take(&self) -> Vec<Letter> {
+        if !self.has_letters.load(Ordering::SeqCst) || !self.has_letters.swap(false, Ordering::SeqCst) {
+            return Vec::new();
+        }
         std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -113,12 +119,7 @@ pub struct Responder {
 }
 
 impl Responder {
-    pub(super) fn new(
-        mailbox: Arc<Mailbox>,
-        connection: ConnectionId,
-        service: usize,
-        ticket: Option<Ticket>,
-    ) -> Self {
+    pub(super) fn new(mailbox: Arc<Mailbox>, connection: ConnectionId, service: usize, ticket: Option<Ticket>) -> Self {
         Responder { mailbox, connection, service, ticket, is_answered: false }
     }
 

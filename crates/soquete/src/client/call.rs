@@ -1,0 +1,111 @@
+//! Requests that must not be done twice or late.
+
+use super::{Client, Codec, Kind, Outcome, misused};
+use crate::{Backoff, Cause, Clock, Error, Operation};
+use soquete_proto::client::{Request, Verdict};
+use std::time::Duration;
+
+impl Client {
+    /// Asks for something that must not be done twice, nor after `timeout` from now; tells how it ended.
+    ///
+    /// Where the connection is lost it is made again, and the server asked what became of the request. It returns
+    /// within the timeout, and at most a second later where the request was sent and its outcome is still open.
+    ///
+    /// # Errors
+    /// [`Cause::Rejected`] where the server refuses the session, [`Cause::Misuse`] without frames. A connection that
+    /// is lost is no error but an outcome.
+    pub fn call(&mut self, payload: &[u8], timeout: Duration) -> Result<Outcome, Error> {
+        self.call_on(0, payload, timeout)
+    }
+
+    /// As [`call`](Client::call), with a message type.
+    ///
+    /// # Errors
+    /// As [`call`](Client::call).
+    pub fn call_on(&mut self, topic: u16, payload: &[u8], timeout: Duration) -> Result<Outcome, Error> {
+        let now = Clock::now();
+        let Codec::Frames(core) = &mut self.codec else {
+            return Err(self.misuse("a call needs frames"));
+        };
+        let request =
+            Request { topic, once: true, deadline: Some(now.saturating_add(timeout)), ..Request::new(payload) };
+        let id = core.request(now, request, &mut self.out).map_err(|misuse| misused(&self.endpoint, misuse))?;
+        let mut backoff = Backoff::default();
+        loop {
+            if let Some(outcome) = self.verdict(id) {
+                return Ok(outcome);
+            }
+            if self.stream.is_none() {
+                self.reconnect(&mut backoff);
+                continue;
+            }
+            let timeout = self.until_timeout();
+            match self.fill(timeout) {
+                Ok(()) => {}
+                Err(error) if error.is_timeout() => self.tick()?,
+                Err(_) => self.disconnect(),
+            }
+            while let Some((kind, range)) = self.take_next()? {
+                match kind {
+                    Kind::Reply(answered) if answered == id => {
+                        return Ok(Outcome::Done(self.input.get(range).to_vec()));
+                    }
+                    Kind::Failed(answered, code) if answered == id => {
+                        let reason = std::mem::take(&mut self.reason);
+                        return Ok(if code.is_not_done() {
+                            Outcome::NotDone(reason)
+                        } else {
+                            Outcome::Unknown(reason)
+                        });
+                    }
+                    kind => self.kept.push_back((kind, self.input.get(range).to_vec())),
+                }
+            }
+        }
+    }
+
+    fn verdict(&mut self, id: u32) -> Option<Outcome> {
+        let Codec::Frames(core) = &mut self.codec else { return None };
+        while let Some((ended, verdict)) = core.verdict() {
+            if ended == id {
+                return Some(match verdict {
+                    Verdict::NotDone(why) => Outcome::NotDone(why.to_string()),
+                    Verdict::Unknown(why) => Outcome::Unknown(why.to_string()),
+                });
+            }
+        }
+        None
+    }
+
+    /// Waits a little, then tries to connect; whether it came to anything shows in the stream.
+    fn reconnect(&mut self, backoff: &mut Backoff) {
+        let left = self.until_timeout().unwrap_or(Duration::MAX);
+        #[allow(clippy::cast_possible_truncation)] // Any bits will do.
+        let pause = backoff.next(crate::hub::entropy() as u64);
+        std::thread::sleep(pause.min(left));
+        if self.connect_within(left.saturating_sub(pause).max(Duration::from_millis(1))).is_err() {
+            self.stream = None;
+        }
+        let _ = self.tick();
+    }
+
+    fn until_timeout(&mut self) -> Option<Duration> {
+        let Codec::Frames(core) = &mut self.codec else { return self.options.timeout };
+        core.timeout().map(|at| at.saturating_sub(Clock::now()))
+    }
+
+    fn tick(&mut self) -> Result<(), Error> {
+        if let Codec::Frames(core) = &mut self.codec {
+            core.handle_timeout(Clock::now(), &mut self.out)
+                .map_err(|fault| Error::new(Operation::Receive, &self.endpoint, Cause::Protocol(Box::new(fault))))?;
+        }
+        Ok(())
+    }
+
+    fn disconnect(&mut self) {
+        self.stream = None;
+        if let Codec::Frames(core) = &mut self.codec {
+            core.disconnected();
+        }
+    }
+}

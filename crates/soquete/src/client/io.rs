@@ -1,0 +1,106 @@
+//! How a client sends and receives.
+
+use super::{Client, Codec, FLUSH_AT_BYTES, options};
+use crate::{Cause, Clock, Error, Operation, Stream};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use std::time::Duration;
+
+impl Client {
+    /// Sends what is gathered, then waits until something has arrived.
+    #[inline]
+    pub(super) fn fill(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
+        self.flush()?;
+        let Some(stream) = &self.stream else { return Err(self.closed(Operation::Receive)) };
+        let room = self.input.room(matches!(self.codec, Codec::Frames(_)), self.options.receive_max_bytes);
+        let read = match receive_spinning(stream, room, self.options.spin) {
+            Some(read) => read,
+            None => receive_within(stream, room, timeout),
+        };
+        match read {
+            Ok(0) => Err(self.closed(Operation::Receive)),
+            Ok(len) => {
+                self.input.filled(len);
+                self.heard_at = Clock::now();
+                Ok(())
+            }
+            Err(Errno::AGAIN) => Err(Error::new(Operation::Receive, &self.endpoint, Cause::Timeout)),
+            Err(errno) => Err(Error::new(Operation::Receive, &self.endpoint, errno)),
+        }
+    }
+
+    pub(super) fn flush_if_full(&mut self) -> Result<(), Error> {
+        if self.out.len() < FLUSH_AT_BYTES { Ok(()) } else { self.flush() }
+    }
+
+    /// Sends what is gathered. While the server takes no more, what it sends is received: two ends that only write
+    /// would wait for each other for ever.
+    #[inline]
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
+        let mut sent = 0;
+        while sent < self.out.len() {
+            let Some(stream) = &self.stream else { return Err(self.closed(Operation::Send)) };
+            match send(stream, &self.out[sent..], SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+                Ok(len) => sent += len,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.wait_for_room()?,
+                Err(errno) => return Err(Error::new(Operation::Send, &self.endpoint, errno)),
+            }
+        }
+        self.out.clear();
+        Ok(())
+    }
+
+    fn wait_for_room(&mut self) -> Result<(), Error> {
+        let Some(stream) = &self.stream else { return Err(self.closed(Operation::Send)) };
+        if self.input.unread().len() >= options::READ_AHEAD_MAX_BYTES {
+            let cause = Cause::Busy("128 MiB of answers wait: receive them first");
+            return Err(Error::new(Operation::Send, &self.endpoint, cause));
+        }
+        let mut fds = [PollFd::new(stream, PollFlags::IN | PollFlags::OUT)];
+        let timeout = self.options.timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(0) => return Err(Error::new(Operation::Send, &self.endpoint, Cause::Timeout)),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(Error::new(Operation::Send, &self.endpoint, errno)),
+        }
+        if fds[0].revents().contains(PollFlags::IN) {
+            let room = self.input.more_room();
+            if let Ok((len, _)) = recv(stream, room, RecvFlags::DONTWAIT) {
+                self.input.filled(len);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn receive_spinning(stream: &Stream, room: &mut [u8], spin: Duration) -> Option<Result<usize, Errno>> {
+    let until = if spin.is_zero() { return None } else { Clock::now() + spin };
+    while Clock::now() < until {
+        match recv(stream, &mut *room, RecvFlags::DONTWAIT) {
+            Err(Errno::AGAIN | Errno::INTR) => std::hint::spin_loop(),
+            result => return Some(result.map(|(len, _)| len)),
+        }
+    }
+    None
+}
+
+fn receive_within(stream: &Stream, room: &mut [u8], timeout: Option<Duration>) -> Result<usize, Errno> {
+    let deadline = timeout.map(|timeout| Clock::now() + timeout);
+    loop {
+        if let Some(deadline) = deadline {
+            let left = deadline.saturating_sub(Clock::now());
+            match poll(&mut [PollFd::new(stream, PollFlags::IN)], Timespec::try_from(left).ok().as_ref()) {
+                Ok(0) => return Err(Errno::AGAIN),
+                Err(Errno::INTR) => continue,
+                Ok(_) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        match recv(stream, &mut *room, RecvFlags::empty()) {
+            Err(Errno::INTR) => {}
+            result => return result.map(|(len, _)| len),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! How newcomers come in.
+
+use super::connection::{Connection, Lent};
+use super::poller::Interest;
+use super::{ConnectionId, Ending, Handler, Hub, Slot};
+use crate::{Peer, Stream};
+use rustix::fd::{AsFd, OwnedFd};
+use std::io;
+use std::time::Duration;
+
+/// Connections accepted in one turn at the most: unbounded accepting starves those that are there.
+const ACCEPT_MAX: u32 = 32;
+
+impl Hub {
+    pub(super) fn accept<H: Handler>(&mut self, key: usize, now: Duration, handler: &mut H) {
+        let Some(Slot::Listener { burst, .. }) = self.slots.get(key) else { return };
+        // One a turn costs no call in vain while clients come one by one; a queue doubles it.
+        let burst = *burst;
+        let mut accepted = 0;
+        while accepted < burst {
+            let Some(Slot::Listener { listener, service, .. }) = self.slots.get(key) else { return };
+            let service = *service;
+            match listener.accept() {
+                Ok((stream, peer)) => self.admit(service, stream, peer, now, handler),
+                Err(error) if is_full(&error) => {
+                    self.turn_away(key);
+                    break;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // It belongs to a connection that is gone again.
+                Err(_) => {}
+            }
+            accepted += 1;
+        }
+        if let Some(Slot::Listener { burst, .. }) = self.slots.get_mut(key) {
+            *burst = if accepted < *burst { 1 } else { (*burst * 2).min(ACCEPT_MAX) };
+        }
+    }
+
+    /// No descriptor is left: takes one newcomer off the queue with the reserved one and closes it, so that the
+    /// listener does not stay readable for ever.
+    fn turn_away(&mut self, key: usize) {
+        self.counts.turned_away += 1;
+        self.reserve = None;
+        if let Some(Slot::Listener { listener, .. }) = self.slots.get(key)
+            && let Ok((stream, _)) = listener.accept()
+        {
+            stream.abort();
+        }
+        self.reserve = reserve();
+    }
+
+    fn admit<H: Handler>(&mut self, service: usize, stream: Stream, peer: Peer, now: Duration, handler: &mut H) {
+        self.counts.accepted += 1;
+        if self.counts.connections >= self.limits.connections_max && !self.close_oldest_silent(now, handler) {
+            self.counts.turned_away += 1;
+            return stream.abort();
+        }
+        let admitted = handler.admit(service, &peer);
+        self.generation = self.generation.wrapping_add(1);
+        let entry = self.slots.vacant_entry();
+        let key = entry.key();
+        let id = ConnectionId((u64::from(self.generation) << 32) | key as u64);
+        let lent = Lent {
+            now,
+            scratch: &mut self.scratch,
+            out: &mut self.out,
+            services: &mut self.services,
+            mailbox: &self.mailbox,
+        };
+        let connection = Box::new(Connection::new(id, stream, peer, service, admitted, &lent));
+        entry.insert(Slot::Connection { connection, interest: Interest::None });
+        self.counts.connections += 1;
+        // Often the first message is there already, and often it is the last: then the connection never needs epoll.
+        let wanted = self.lend(key, now, handler, |connection, lent, handler, _| connection.read_turn(lent, handler));
+        let Some(wanted) = wanted else { return };
+        let Some(Slot::Connection { connection, interest }) = self.slots.get_mut(key) else { return };
+        *interest = wanted;
+        if self.poller.add(connection.stream.as_fd(), key, wanted).is_err() {
+            return self.remove(key, now, &Ending::Refused("the kernel watches no more connections".into()), handler);
+        }
+        self.set_ticking(true);
+    }
+
+    fn close_oldest_silent<H: Handler>(&mut self, now: Duration, handler: &mut H) -> bool {
+        let silent = self.slots.iter().filter_map(|(key, slot)| match slot {
+            Slot::Connection { connection, .. } if connection.is_silent() => Some((connection.opened_at(), key)),
+            _ => None,
+        });
+        let Some((_, key)) = silent.min() else { return false };
+        self.counts.turned_away += 1;
+        self.remove(key, now, &Ending::Refused("silent, and its place was needed".into()), handler);
+        true
+    }
+}
+
+/// Opens the descriptor that is given up for a moment when there is no other.
+pub(super) fn reserve() -> Option<OwnedFd> {
+    std::fs::File::open("/dev/null").ok().map(OwnedFd::from)
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        rustix::io::Errno::from_io_error(error),
+        Some(
+            rustix::io::Errno::MFILE | rustix::io::Errno::NFILE | rustix::io::Errno::NOBUFS | rustix::io::Errno::NOMEM
+        )
+    )
+}
