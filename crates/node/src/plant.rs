@@ -44,6 +44,8 @@ pub(crate) struct Plant {
     pub(crate) board: Board,
     wired: BTreeMap<LineId, Wired>,
     effects: VecDeque<Effect>,
+    /// Whether what is carried out is a value for start or stop and not a command.
+    is_preset: bool,
 }
 
 impl Plant {
@@ -67,7 +69,24 @@ impl Plant {
         for rule in &config.rules {
             board.add_rule(spec_of(rule)?).map_err(refused)?;
         }
-        Ok(Plant { board, wired, effects: VecDeque::new() })
+        Ok(Plant { board, wired, effects: VecDeque::new(), is_preset: false })
+    }
+
+    /// Gives the outputs their start values.
+    pub(crate) fn start(&mut self, now: Duration) {
+        self.preset(now, Board::start);
+    }
+
+    /// Gives the outputs their stop values, and takes no more commands.
+    pub(crate) fn stop(&mut self, now: Duration) {
+        self.preset(now, Board::stop);
+    }
+
+    fn preset(&mut self, now: Duration, preset: impl FnOnce(&mut Board, Duration)) {
+        preset(&mut self.board, now);
+        self.is_preset = true;
+        self.carry_out(now);
+        self.is_preset = false;
     }
 
     /// Tells the board a fact, and carries out what follows.
@@ -102,9 +121,14 @@ impl Plant {
         let Some(wired) = self.wired.get_mut(&line) else {
             return Err(soquete_board::Failure::NotDone("nothing is behind this line".into()));
         };
+        // An output that was never set is off.
+        let was_on = self.board.line(&wired.name).is_some_and(|line| line.value() == Value::On);
+        let is_change = was_on != (level == Level::On);
+        if self.is_preset && !is_change {
+            return Ok(());
+        }
         let outcome = wired.back.set(level);
-        let was = self.board.line(&wired.name).map(soquete_board::Line::value);
-        if outcome.is_ok() && was != Some(Value::from(level)) {
+        if outcome.is_ok() && is_change {
             console::say(&format!("{} {}, by {cause}", wired.name, Value::from(level)));
         }
         outcome

@@ -84,8 +84,7 @@ impl Process {
             stop_sources.push(hub.watch(fd.as_fd())?);
         }
         let now = Clock::now();
-        plant.board.start(now);
-        plant.carry_out(now);
+        plant.start(now);
         let mut front = Front::new(&config, plant, control);
         front.sort_effects();
         let journal = Journal::open(surroundings.journal);
@@ -238,8 +237,7 @@ impl Process {
             self.hub.unwatch(source);
         }
         self.stop_sources.drain(..).for_each(|source| self.hub.unwatch(source));
-        self.front.plant.board.stop(now);
-        self.front.plant.carry_out(now);
+        self.front.plant.stop(now);
         self.settle(now);
         while Clock::now() < until && !(self.front.plant.board.is_idle() && self.front.plant.presses_waiting() == 0) {
             self.turn(Some(until))?;

@@ -154,8 +154,7 @@ impl Client {
         {
             self.fill(self.options.timeout)?;
             if let Some((kind, payload)) = self.take_next()? {
-                let payload = self.input.get(payload).to_vec();
-                self.kept.push_back((kind, payload));
+                self.keep(kind, payload)?;
             }
         }
         Ok(())
@@ -184,7 +183,7 @@ impl Client {
                 Kind::Reply(answered) if answered == id => return Ok(self.input.get(range)),
                 Kind::Message if id == 0 => return Ok(self.input.get(range)),
                 Kind::Failed(answered, code) if answered == id => return Err(self.refused(code)),
-                kind => self.kept.push_back((kind, self.input.get(range).to_vec())),
+                kind => self.keep(kind, range)?,
             }
         }
     }
@@ -336,6 +335,16 @@ impl Client {
         if matches!(self.codec, Codec::Line) {
             self.out.push(b'\n');
         }
+    }
+
+    /// Keeps what arrived while something else was awaited.
+    fn keep(&mut self, kind: Kind, range: std::ops::Range<usize>) -> Result<(), Error> {
+        if self.kept.len() >= options::KEPT_MAX {
+            let cause = Cause::Busy("too much arrived that nobody received: receive it first");
+            return Err(Error::new(Operation::Receive, &self.endpoint, cause));
+        }
+        self.kept.push_back((kind, self.input.get(range).to_vec()));
+        Ok(())
     }
 
     fn refused(&mut self, code: Code) -> Error {

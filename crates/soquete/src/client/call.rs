@@ -1,7 +1,7 @@
 //! Requests that must not be done twice or late.
 
 use super::{Client, Codec, Kind, Outcome, misused};
-use crate::{Backoff, Cause, Clock, Error, Operation};
+use crate::{Backoff, Clock, Error};
 use soquete_proto::client::{Request, Verdict};
 use std::time::Duration;
 
@@ -40,9 +40,14 @@ impl Client {
                 continue;
             }
             let timeout = self.until_timeout();
+            if timeout == Some(Duration::ZERO) {
+                // Also while the server keeps sending something else.
+                self.tick();
+                continue;
+            }
             match self.fill(timeout) {
                 Ok(()) => {}
-                Err(error) if error.is_timeout() => self.tick()?,
+                Err(error) if error.is_timeout() => {}
                 Err(_) => self.disconnect(),
             }
             while let Some((kind, range)) = self.take_next()? {
@@ -58,7 +63,7 @@ impl Client {
                             Outcome::Unknown(reason)
                         });
                     }
-                    kind => self.kept.push_back((kind, self.input.get(range).to_vec())),
+                    kind => self.keep(kind, range)?,
                 }
             }
         }
@@ -86,7 +91,7 @@ impl Client {
         if self.connect_within(left.saturating_sub(pause).max(Duration::from_millis(1))).is_err() {
             self.stream = None;
         }
-        let _ = self.tick();
+        self.tick();
     }
 
     fn until_timeout(&mut self) -> Option<Duration> {
@@ -94,12 +99,13 @@ impl Client {
         core.timeout().map(|at| at.saturating_sub(Clock::now()))
     }
 
-    fn tick(&mut self) -> Result<(), Error> {
-        if let Codec::Frames(core) = &mut self.codec {
-            core.handle_timeout(Clock::now(), &mut self.out)
-                .map_err(|fault| Error::new(Operation::Receive, &self.endpoint, Cause::Protocol(Box::new(fault))))?;
+    /// Ends what has had its time. A server that does not even answer a ping is given up.
+    fn tick(&mut self) {
+        if let Codec::Frames(core) = &mut self.codec
+            && core.handle_timeout(Clock::now(), &mut self.out).is_err()
+        {
+            self.disconnect();
         }
-        Ok(())
     }
 
     fn disconnect(&mut self) {

@@ -6,6 +6,9 @@ use std::time::Duration;
 /// error, since the server takes nothing more until the client has received.
 pub(super) const READ_AHEAD_MAX_BYTES: usize = 128 << 20;
 
+/// Events and answers kept while the answer to something else is awaited: 16,384, some minutes of a busy board.
+pub(super) const KEPT_MAX: usize = 16_384;
+
 /// What cuts a stream into messages.
 #[derive(Clone, Debug)]
 pub enum ClientFraming {

@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 
-use rustix::net::{self, SocketAddrAny, sockopt};
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
+use rustix::net::{self, SocketAddrAny};
 
 /// Who is at the other end of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,16 +64,13 @@ impl Peer {
 
     /// Asks the kernel for the process at the other end of a connected Unix socket that is no `mem:` stream.
     ///
-    /// The kernel always answers, but gives a process it does not show us the pid 0, which rustix 1.1 takes for a
-    /// failure with whatever errno: its `Pid` is never zero. Such a peer must not make accepting fail.
+    /// The kernel always answers, but gives a process that it does not show us the pid 0 and a user that means nothing.
     pub(crate) fn of_unix(socket: impl AsFd) -> Self {
-        match sockopt::socket_peercred(socket) {
-            Ok(credentials) => Self::Unix {
-                pid: credentials.pid.as_raw_pid().unsigned_abs(),
-                uid: credentials.uid.as_raw(),
-                gid: credentials.gid.as_raw(),
-            },
-            Err(_) => Self::Outside,
+        match getsockopt(&socket, PeerCredentials) {
+            Ok(peer) if peer.pid() != 0 => {
+                Self::Unix { pid: peer.pid().unsigned_abs(), uid: peer.uid(), gid: peer.gid() }
+            }
+            _ => Self::Outside,
         }
     }
 }

@@ -1,0 +1,230 @@
+//! The same modes over bare blocking sockets: what the machine itself allows.
+//!
+//! Each end is as plain as a program of its kind can be: one thread, one connection at a time, no sessions, no
+//! deadlines. It is what the library is compared with, and no part of what it does.
+
+use super::drive::{hold, payload, print_round_trips};
+use super::samples::Samples;
+use super::socket::{Listening, address, connect};
+use super::{failed, print_rate, print_ready, print_throughput, raise_descriptors_max};
+use crate::arguments::{BenchMode, Load, Loads};
+use crate::output::Failure;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+/// Octets written together where many messages are under way.
+const BATCH_BYTES: usize = 64 << 10;
+
+/// Octets that one read may bring: as many as the library's.
+const READ_MAX_BYTES: usize = 256 << 10;
+
+/// Octets of the length before each message.
+const PREFIX_LEN_BYTES: usize = 4;
+
+/// Runs one mode; `holds` where `pong` answers one message of each connection and keeps it.
+pub(super) fn run(mode: &BenchMode, holds: bool) -> Result<(), Failure> {
+    let load = load_of(mode);
+    let told = |error: io::Error| failed(format!("{}: {error}", load.url));
+    match mode {
+        BenchMode::Pong(_) if holds => keep(&listen(load)?, payload(load)).map_err(told),
+        BenchMode::Pong(_) => echo(&listen(load)?).map_err(told),
+        BenchMode::Accept(_) => accept(&listen(load)?).map_err(told),
+        BenchMode::Source(_) => source(load).map_err(told),
+        BenchMode::Ping(_) => {
+            let (mut samples, took) = ping(load).map_err(told)?;
+            print_round_trips(&mut samples, took)
+        }
+        BenchMode::Pipe(loads) => {
+            let (n, took) = pipe(loads).map_err(told)?;
+            print_rate(n, took)
+        }
+        BenchMode::Sink(_) => {
+            let sunk = sink(&listen(load)?).map_err(told)?;
+            print_throughput(sunk.n, sunk.bytes, sunk.took)
+        }
+        BenchMode::Conns(loads) => {
+            let kept = conns(loads).map_err(told)?;
+            hold(kept.len())
+        }
+    }
+}
+
+fn load_of(mode: &BenchMode) -> &Load {
+    match mode {
+        BenchMode::Pong(load) | BenchMode::Ping(load) | BenchMode::Sink(load) | BenchMode::Source(load) => load,
+        BenchMode::Pipe(loads) | BenchMode::Conns(loads) | BenchMode::Accept(loads) => &loads.load,
+    }
+}
+
+fn listen(load: &Load) -> Result<Listening, Failure> {
+    let bound = Listening::bind(&load.url).and_then(|listening| Ok((listening.endpoint(&load.url)?, listening)));
+    let (listens, listening) = bound.map_err(|error| failed(format!("{}: {error}", load.url)))?;
+    print_ready(&load.url, &listens)?;
+    Ok(listening)
+}
+
+/// Echoes what comes, as it is.
+fn echo(listening: &Listening) -> io::Result<()> {
+    let mut octets = vec![0; READ_MAX_BYTES];
+    loop {
+        let mut stream = listening.accept()?;
+        // A client that goes with something on its way ends its connection only.
+        while let Ok(len @ 1..) = stream.read(&mut octets) {
+            if stream.write_all(&octets[..len]).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// Echoes one message of each connection, and keeps all of them.
+fn keep(listening: &Listening, mut message: Vec<u8>) -> io::Result<()> {
+    raise_descriptors_max();
+    let mut kept = Vec::new();
+    loop {
+        let mut stream = listening.accept()?;
+        stream.read_exact(&mut message)?;
+        stream.write_all(&message)?;
+        kept.push(stream);
+    }
+}
+
+/// Takes what one receive brings of each connection and closes it, as the server of the seeds does.
+fn accept(listening: &Listening) -> io::Result<()> {
+    let mut octets = [0; 1024];
+    loop {
+        let mut stream = listening.accept()?;
+        // Whoever was cut off before is served no worse than others.
+        let _ = stream.read(&mut octets);
+    }
+}
+
+fn ping(load: &Load) -> io::Result<(Samples, Duration)> {
+    let mut stream = open(load)?;
+    let payload = payload(load);
+    let mut reply = payload.clone();
+    let mut samples = Samples::new();
+    let begun = Instant::now();
+    let mut before = begun;
+    loop {
+        stream.write_all(&payload)?;
+        stream.read_exact(&mut reply)?;
+        let now = Instant::now();
+        samples.add(now - before);
+        before = now;
+        if now - begun >= load.secs {
+            return Ok((samples, now - begun));
+        }
+    }
+}
+
+/// Keeps N messages in flight, all of them written at once and then read at once.
+fn pipe(loads: &Loads) -> io::Result<(u64, Duration)> {
+    let mut stream = open(&loads.load)?;
+    let batch = payload(&loads.load).repeat(loads.n);
+    let mut replies = batch.clone();
+    let begun = Instant::now();
+    let mut n = 0;
+    loop {
+        stream.write_all(&batch)?;
+        stream.read_exact(&mut replies)?;
+        n += loads.n as u64;
+        let took = begun.elapsed();
+        if took >= loads.load.secs {
+            return Ok((n, took));
+        }
+    }
+}
+
+/// Sends messages with their length before them, many with a write.
+fn source(load: &Load) -> io::Result<()> {
+    let mut stream = open(load)?;
+    let payload = payload(load);
+    let mut batch = Vec::with_capacity(BATCH_BYTES + PREFIX_LEN_BYTES + payload.len());
+    let prefix = u32::try_from(payload.len()).map_err(io::Error::other)?.to_le_bytes();
+    let begun = Instant::now();
+    while begun.elapsed() < load.secs {
+        while batch.len() < BATCH_BYTES {
+            batch.extend_from_slice(&prefix);
+            batch.extend_from_slice(&payload);
+        }
+        stream.write_all(&batch)?;
+        batch.clear();
+    }
+    Ok(())
+}
+
+/// What one-way messages came to.
+#[derive(Default)]
+struct Sunk {
+    n: u64,
+    bytes: u64,
+    took: Duration,
+}
+
+/// Counts the messages of the first connection to its end.
+fn sink(listening: &Listening) -> io::Result<Sunk> {
+    let mut stream = listening.accept()?;
+    let mut octets = vec![0; READ_MAX_BYTES];
+    let (mut sunk, mut kept, mut begun) = (Sunk::default(), 0, None);
+    loop {
+        if kept == octets.len() {
+            octets.resize(2 * kept, 0);
+        }
+        let len = stream.read(&mut octets[kept..])?;
+        if len == 0 {
+            return Ok(sunk);
+        }
+        let begun = *begun.get_or_insert_with(Instant::now);
+        let end = kept + len;
+        let used = count(&octets[..end], &mut sunk);
+        sunk.took = begun.elapsed();
+        octets.copy_within(used..end, 0);
+        kept = end - used;
+    }
+}
+
+/// Counts the whole messages at the front of `octets`; returns how many octets they are.
+fn count(octets: &[u8], sunk: &mut Sunk) -> usize {
+    let mut rest = octets;
+    while let Some((prefix, more)) = rest.split_first_chunk::<PREFIX_LEN_BYTES>() {
+        let Some((message, more)) = more.split_at_checked(u32::from_le_bytes(*prefix) as usize) else { break };
+        sunk.n += 1;
+        sunk.bytes += message.len() as u64;
+        rest = more;
+    }
+    octets.len() - rest.len()
+}
+
+/// Opens N connections, each of which has had one answer.
+fn conns(loads: &Loads) -> io::Result<Vec<File>> {
+    raise_descriptors_max();
+    let payload = payload(&loads.load);
+    let mut reply = payload.clone();
+    let mut kept = Vec::with_capacity(loads.n);
+    for _ in 0..loads.n {
+        let mut stream = open(&loads.load)?;
+        stream.write_all(&payload)?;
+        stream.read_exact(&mut reply)?;
+        kept.push(stream);
+    }
+    Ok(kept)
+}
+
+fn open(load: &Load) -> io::Result<File> {
+    connect(&address(&load.url)?, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_message_waits_for_its_rest() {
+        let octets = [&2u32.to_le_bytes()[..], b"ab", &3u32.to_le_bytes(), b"c"].concat();
+        let mut sunk = Sunk::default();
+        assert_eq!(count(&octets, &mut sunk), 6);
+        assert_eq!((sunk.n, sunk.bytes), (1, 2));
+    }
+}

@@ -1,0 +1,235 @@
+//! One row of the table: both sides in turn, several times, and the medians.
+
+use super::child::{Child, Cores};
+use super::failed;
+use super::seed;
+use super::side::Side;
+use super::socket::address;
+use crate::output::Failure;
+use std::fmt;
+use std::time::Duration;
+
+/// How often each side is measured for a row.
+const ROUNDS: u32 = 5;
+
+/// Connections whose memory is not counted: what they make the server touch is there once for all.
+const HELD_BEFORE: usize = 64;
+
+/// Connections whose memory is counted. Default 2,000: half a kibibyte each is a mebibyte, hundreds of pages.
+const HELD: usize = 2000;
+
+/// What the two ends talk over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    Tcp,
+    Unix,
+}
+
+impl Transport {
+    /// Both.
+    pub(super) const ALL: [Transport; 2] = [Transport::Tcp, Transport::Unix];
+
+    /// Returns an endpoint that is free.
+    fn url(self) -> String {
+        match self {
+            Transport::Tcp => "tcp://127.0.0.1:0".to_owned(),
+            // Measurements of one process follow each other, so one name will do.
+            Transport::Unix => format!("unix:@soquete-bench-{}", std::process::id()),
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Transport::Tcp => "tcp",
+            Transport::Unix => "unix",
+        })
+    }
+}
+
+/// What the two ends do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// One message of this many octets there and back, both ends on one core: median and 99th percentile, in ns.
+    RoundTrip(usize),
+    /// The same with a core for each end, where the library's tries before it blocks: median, in ns.
+    Spinning(usize),
+    /// 64 requests of this many octets in flight, on one core: rate.
+    InFlight(usize),
+    /// Messages of this many octets one way, a core for each end: rate, and processor time a message, in ns, of the
+    /// end that receives and of the one that sends.
+    OneWay(usize),
+    /// The seeds' clients, this many at once, on one core: rate, and clients lost.
+    Commands(usize),
+    /// Connections that have said something and are silent: user memory of the server for each, in octets.
+    Idle,
+}
+
+/// What one row has come to, figure by figure.
+pub(super) struct Measured {
+    pub(super) bare: Vec<f64>,
+    pub(super) soquete: Vec<f64>,
+    /// The median of the ratios of neighbours in time; not the ratio of the medians.
+    pub(super) ratio: Vec<f64>,
+}
+
+/// Where and how long is measured.
+pub(super) struct Bench {
+    pub(super) cores: Cores,
+    /// How long each side of a row is measured in all.
+    pub(super) secs: Duration,
+}
+
+impl Bench {
+    /// Measures one row.
+    pub(super) fn measure(&self, transport: Transport, work: Work) -> Result<Measured, Failure> {
+        let (bare, own) = match work {
+            Work::Spinning(_) => (Side::Bare, Side::Spinning),
+            Work::Idle => (Side::Holding, Side::Soquete),
+            _ => (Side::Bare, Side::Soquete),
+        };
+        // What does not vary with the load of the machine is measured once.
+        let rounds = if work == Work::Idle { 1 } else { ROUNDS };
+        let mut pairs = Vec::new();
+        for round in 0..rounds {
+            // The order changes, so that what drifts favours neither.
+            pairs.push(if round % 2 == 0 {
+                let bare = self.once(bare, transport, work)?;
+                (bare, self.once(own, transport, work)?)
+            } else {
+                let soquete = self.once(own, transport, work)?;
+                (self.once(bare, transport, work)?, soquete)
+            });
+        }
+        Ok(summary(&pairs))
+    }
+
+    /// Measures one side once.
+    fn once(&self, side: Side, transport: Transport, work: Work) -> Result<Vec<f64>, Failure> {
+        let end = End { bench: self, side, url: transport.url(), secs: (self.secs / ROUNDS).as_secs_f64().to_string() };
+        match work {
+            Work::RoundTrip(size) => end.round_trip(size, self.cores.near),
+            Work::Spinning(size) => end.round_trip(size, self.cores.far),
+            Work::InFlight(size) => end.in_flight(size),
+            Work::OneWay(size) => end.one_way(size),
+            Work::Commands(at_once) => end.commands(at_once),
+            Work::Idle => end.idle(),
+        }
+    }
+}
+
+/// One side of one measurement.
+struct End<'a> {
+    bench: &'a Bench,
+    side: Side,
+    url: String,
+    secs: String,
+}
+
+impl End<'_> {
+    /// Starts a mode that serves; returns it, and where it listens.
+    fn serve(&self, mode: &str, size: usize, more: &[&str]) -> Result<(Child, String), Failure> {
+        let mut server = self.start(mode, &self.url, size, more, self.bench.cores.near)?;
+        let url = server.listens_at(&self.url)?;
+        Ok((server, url))
+    }
+
+    fn start(&self, mode: &str, url: &str, size: usize, more: &[&str], core: usize) -> Result<Child, Failure> {
+        let size = size.to_string();
+        let words = [&[mode, url, &size, &self.secs], more].concat();
+        Child::start(self.side, &words, &self.bench.cores, core)
+    }
+
+    fn round_trip(&self, size: usize, core: usize) -> Result<Vec<f64>, Failure> {
+        let (_server, url) = self.serve("pong", size, &[])?;
+        let figures = self.start("ping", &url, size, &[], core)?.result()?;
+        Ok(vec![figures.number("p50")?, figures.number("p99")?])
+    }
+
+    fn in_flight(&self, size: usize) -> Result<Vec<f64>, Failure> {
+        let (_server, url) = self.serve("pong", size, &[])?;
+        let figures = self.start("pipe", &url, size, &["64"], self.bench.cores.near)?.result()?;
+        Ok(vec![figures.number("rate")?])
+    }
+
+    fn one_way(&self, size: usize) -> Result<Vec<f64>, Failure> {
+        let (mut server, url) = self.serve("sink", size, &[])?;
+        let mut client = self.start("source", &url, size, &[], self.bench.cores.far)?;
+        let figures = server.result()?;
+        let n = figures.number("n")?.max(1.0);
+        let cost = |child: &mut Child| Ok(child.cpu_at_end()?.map_or(f64::NAN, |cpu| cpu.as_secs_f64() * 1e9 / n));
+        Ok(vec![figures.number("rate")?, cost(&mut server)?, cost(&mut client)?])
+    }
+
+    fn commands(&self, at_once: usize) -> Result<Vec<f64>, Failure> {
+        // A server that ended by itself would lose clients: it is given time enough and stopped.
+        let server = End { secs: "3600".to_owned(), url: self.url.clone(), ..*self };
+        let (_server, url) = server.serve("accept", 0, &["1"])?;
+        let endpoint = url.parse().map_err(failed)?;
+        let address = address(&endpoint).map_err(failed)?;
+        let Bench { cores, secs } = self.bench;
+        let clients = cores.on(cores.near, || seed::send_for(&address, at_once, *secs / ROUNDS)).map_err(failed)?;
+        Ok(vec![super::rate(clients.served, clients.took), lost(clients.lost)])
+    }
+
+    fn idle(&self) -> Result<Vec<f64>, Failure> {
+        let (server, url) = self.serve("pong", 32, &[])?;
+        let memory = || server.memory_bytes().ok_or_else(|| failed("the kernel does not tell a process's memory"));
+        let hold = |n: usize| -> Result<Child, Failure> {
+            let mut client = self.start("conns", &url, 32, &[&n.to_string()], self.bench.cores.far)?;
+            client.wait_until_held()?;
+            Ok(client)
+        };
+        let _few = hold(HELD_BEFORE)?;
+        let before = memory()?;
+        let _many = hold(HELD)?;
+        let grown = Duration::from_nanos(memory()?.saturating_sub(before));
+        Ok(vec![grown.as_secs_f64() * 1e9 / f64::from(u32::try_from(HELD).unwrap_or(u32::MAX))])
+    }
+}
+
+fn lost(clients: u64) -> f64 {
+    f64::from(u32::try_from(clients).unwrap_or(u32::MAX))
+}
+
+fn summary(pairs: &[(Vec<f64>, Vec<f64>)]) -> Measured {
+    let figures = pairs.first().map_or(0, |(bare, _)| bare.len());
+    let medians = |of: &dyn Fn(&(Vec<f64>, Vec<f64>), usize) -> f64| {
+        (0..figures).map(|figure| median(pairs.iter().map(|pair| of(pair, figure)).collect())).collect()
+    };
+    Measured {
+        bare: medians(&|(bare, _), figure| bare[figure]),
+        soquete: medians(&|(_, soquete), figure| soquete[figure]),
+        ratio: medians(&|(bare, soquete), figure| soquete[figure] / bare[figure]),
+    }
+}
+
+/// Returns the middle of the numbers, of two middles their mean.
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_unstable_by(f64::total_cmp);
+    let (low, high) = ((numbers.len().max(1) - 1) / 2, numbers.len() / 2);
+    match (numbers.get(low), numbers.get(high)) {
+        (Some(low), Some(high)) => f64::midpoint(*low, *high),
+        _ => f64::NAN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]).to_string(), "2");
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]).to_string(), "2.5");
+        assert!(median(Vec::new()).is_nan());
+    }
+
+    #[test]
+    fn ratios_are_taken_of_neighbours() {
+        let pairs = [(vec![1.0], vec![2.0]), (vec![10.0], vec![20.0]), (vec![5.0], vec![5.0])];
+        let Measured { bare, soquete, ratio } = summary(&pairs);
+        assert_eq!((bare, soquete, ratio), (vec![5.0], vec![5.0], vec![2.0]));
+    }
+}

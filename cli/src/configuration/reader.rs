@@ -1,0 +1,169 @@
+//! Reads a configuration: TOML into tables, tables into what processes are told to be, and every mistake to its place.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use soquete_node::config::{
+    Delivery, InstanceName, Level, LineConfig, LineKind, LineName, Place, Preset, ProcessConfig, ProcessName,
+    RuleConfig, Serve, WITHIN_DEFAULT, check,
+};
+use toml::Spanned;
+
+use super::document::{Document, LineTable, ProcessTable, RuleTable, ServeTable};
+use super::report::Report;
+use super::sentence;
+use super::value::{List, Read};
+use super::word::{Command, Edge, Mode};
+
+type Span = Range<usize>;
+
+/// What a text says.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// What it calls the instance, if it does.
+    pub(super) name: Option<InstanceName>,
+    /// The processes, in its order.
+    pub(super) processes: Vec<ProcessConfig>,
+}
+
+/// Reads and checks a text.
+///
+/// # Errors
+/// The first mistake of grammar; where there is none, every mistake within one table; where there is none either, every
+/// mistake of the whole. Each is shown where it stands.
+pub(super) fn read(report: &Report<'_>) -> Result<Reading, Vec<String>> {
+    let document: Document = toml::from_str(report.text).map_err(|error| {
+        let span = error.span().unwrap_or_default();
+        let written = report.text.get(span.clone()).unwrap_or_default();
+        vec![report.mistake(span, &sentence::plain(error.message(), written))]
+    })?;
+    let mut reader = Reader::default();
+    for (key, table) in document.processes.0 {
+        reader.process(key, table);
+    }
+    if reader.mistakes.is_empty() {
+        for mistake in check(&reader.processes) {
+            let span = reader.places.get(&mistake.place).cloned().unwrap_or_default();
+            reader.mistakes.push((span, mistake.to_string()));
+        }
+    }
+    if reader.mistakes.is_empty() {
+        return Ok(Reading { name: document.name.map(|Read(name)| name), processes: reader.processes });
+    }
+    Err(reader.mistakes.into_iter().map(|(span, wrong)| report.mistake(span, &wrong)).collect())
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Reader {
+    processes: Vec<ProcessConfig>,
+    /// Where everything stands that [`check`] may find wrong.
+    places: HashMap<Place, Span>,
+    mistakes: Vec<(Span, String)>,
+}
+
+impl Reader {
+    fn wrong(&mut self, span: Span, wrong: impl Into<String>) {
+        self.mistakes.push((span, wrong.into()));
+    }
+
+    fn process(&mut self, key: Spanned<Read<ProcessName>>, table: ProcessTable) {
+        let process = self.processes.len();
+        self.places.insert(Place::Process(process), key.span());
+        let mut config = ProcessConfig::new(key.into_inner().0);
+        for (nth, entry) in table.serve.0.into_iter().enumerate() {
+            self.places.insert(Place::Serve { process, nth }, entry.span());
+            config.serve.push(serve(entry.into_inner().0));
+        }
+        for (nth, (key, table)) in table.lines.0.into_iter().enumerate() {
+            self.places.insert(Place::Line { process, nth }, key.span());
+            config.lines.extend(self.line(key, table));
+        }
+        for (nth, table) in table.rules.0.into_iter().enumerate() {
+            self.places.insert(Place::Rule { process, nth }, table.span());
+            config.rules.push(self.rule(process, nth, table.into_inner()));
+        }
+        if let Some(Read(syslog)) = table.syslog {
+            config.syslog = syslog.0;
+        }
+        self.processes.push(config);
+    }
+
+    /// Reads a line; nothing where nobody can tell what it is.
+    fn line(&mut self, key: Spanned<Read<LineName>>, table: LineTable) -> Option<LineConfig> {
+        let span = key.span();
+        let Read(name) = key.into_inner();
+        let kind = match (table.input, table.output) {
+            (Some(input), None) => {
+                let start = table.start.as_ref().map(|start| ("start", start.span()));
+                let stop = table.stop.as_ref().map(|stop| ("stop", stop.span()));
+                let safe = table.safe.as_ref().map(|safe| ("safe", safe.span()));
+                for (key, span) in [start, stop, safe].into_iter().flatten() {
+                    self.wrong(span, format!("`{key}` for {name}, which is an input; expected it at outputs only"));
+                }
+                input.into_inner().0.0
+            }
+            (None, Some(output)) => output.into_inner().0.0,
+            (Some(_), Some(output)) => {
+                self.wrong(output.span(), format!("{name} is an input and an output; expected one of the two"));
+                return None;
+            }
+            (None, None) => {
+                let expected = "expected `output = \"log\"` or `input = \"fifo:/PATH\"`";
+                self.wrong(span, format!("{name} is neither input nor output; {expected}"));
+                return None;
+            }
+        };
+        let kind = self.with_mode(&name, kind, table.mode);
+        let preset = |given: Option<Spanned<Read<Preset>>>| given.map_or(Preset::Off, |given| given.into_inner().0);
+        let safe = table.safe.map_or(Level::Off, |given| given.into_inner().0);
+        Some(LineConfig { name, kind, start: preset(table.start), stop: preset(table.stop), safe })
+    }
+
+    /// Gives a line the mode that stands in its table; only a FIFO has one.
+    fn with_mode(&mut self, name: &LineName, kind: LineKind, mode: Option<Spanned<Read<Mode>>>) -> LineKind {
+        match (kind, mode) {
+            (LineKind::Fifo { path, .. }, Some(mode)) => LineKind::Fifo { path, mode: mode.into_inner().0.0 },
+            (kind, Some(mode)) => {
+                self.wrong(mode.span(), format!("`mode` for {name}, which has no file; expected it at a fifo only"));
+                kind
+            }
+            (kind, None) => kind,
+        }
+    }
+
+    fn rule(&mut self, process: usize, rule: usize, table: RuleTable) -> RuleConfig {
+        self.places.insert(Place::On { process, rule }, table.on.span());
+        for (nth, command) in table.send.0.iter().enumerate() {
+            self.places.insert(Place::Send { process, rule, nth }, command.span());
+        }
+        for (nth, to) in table.to.0.iter().enumerate() {
+            self.places.insert(Place::To { process, rule, nth }, to.span());
+        }
+        let Read(Edge(line, on)) = table.on.into_inner();
+        RuleConfig {
+            line,
+            on,
+            send: words(table.send).map(|Command(command)| command).collect(),
+            to: words(table.to).collect(),
+            delivery: table.delivery.map_or(Delivery::Frames, |Read(delivery)| delivery),
+            within: table.within.map_or(WITHIN_DEFAULT, |Read(within)| within.duration()),
+        }
+    }
+}
+
+fn serve(table: ServeTable) -> Serve {
+    let Read(at) = table.at;
+    let default = Serve::new(at);
+    Serve {
+        speak: table.speak.map_or(default.speak, |speak| words(speak).collect()),
+        anyone_from: words(table.anyone_from).collect(),
+        backlog: table.backlog.map_or(default.backlog, |backlog| backlog.0),
+        mode: table.mode.map(|Read(mode)| mode.0).or(default.mode),
+        at: default.at,
+    }
+}
+
+fn words<T>(list: List<Read<T>>) -> impl Iterator<Item = T> {
+    list.0.into_iter().map(|word| word.into_inner().0)
+}

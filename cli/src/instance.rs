@@ -1,0 +1,231 @@
+//! The folder of an instance, where what one `up` runs is found: `DIR/INSTANCE/PROCESS.sock`.
+//!
+//! | file | is |
+//! |---|---|
+//! | `PROCESS.sock` | the control socket of a process |
+//! | `PROCESS.journal` | the presses it has under way |
+//! | `.up.sock` | the control socket of `up` |
+//! | `.notify.sock` | where processes say that they are ready |
+//! | `.lock` | held by `up`, and by what it started, for as long as they live |
+//!
+//! Nothing here is a promise by itself: a socket file counts only while somebody listens behind it, the lock only
+//! while it is held. So nothing can lie that was left behind by a crash.
+
+mod folder;
+mod found;
+mod lock;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use soquete::{Endpoint, Stream, UNIX_NAME_LEN_MAX, UnixName};
+use soquete_node::config::{InstanceName, PROCESS_NAME_BYTES_MAX, ProcessName};
+
+use crate::arguments::Chosen;
+use crate::output::{Exit, Failure};
+
+pub(crate) use lock::Lock;
+
+/// What the name of a control socket ends with.
+const SOCKET_SUFFIX: &str = ".sock";
+
+/// What the name of a journal ends with.
+const JOURNAL_SUFFIX: &str = ".journal";
+
+/// The control socket of `up`. No process can have this name: each begins with a letter.
+const SUPERVISOR_SOCKET: &str = ".up.sock";
+
+/// Where processes say that they are ready.
+const NOTIFY_SOCKET: &str = ".notify.sock";
+
+/// How long a look at a socket may take. It is on this machine: more means that somebody stopped it by hand.
+const LOOK_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// All that one `up` runs, by its folder; whether anything runs is another question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Instance {
+    name: InstanceName,
+    folder: PathBuf,
+}
+
+impl Instance {
+    /// Returns the instance of this name.
+    ///
+    /// # Errors
+    /// The folder of all instances belongs to somebody else or is open to others, or its path is too long for sockets.
+    pub(crate) fn of(name: &InstanceName) -> Result<Self, Failure> {
+        let base = folder::base();
+        folder::check(&base)?;
+        Self::below(&base, name)
+    }
+
+    fn below(base: &Path, name: &InstanceName) -> Result<Self, Failure> {
+        let folder = base.join(name.as_str());
+        let len_max = UNIX_NAME_LEN_MAX - "/".len() - PROCESS_NAME_BYTES_MAX - SOCKET_SUFFIX.len();
+        let len = folder.as_os_str().len();
+        if len > len_max {
+            let wrong = format!("{}: a path of {len} octets, at most {len_max} allowed for sockets", folder.display());
+            return Err(Failure::new(Exit::NotDone, wrong).act("set XDG_RUNTIME_DIR to a folder with a shorter path"));
+        }
+        Ok(Self { name: name.clone(), folder })
+    }
+
+    /// Returns the running instance that a command is about: the one chosen by `-c`, `--platform` or
+    /// `$SOQUETE_CONFIG`; without a choice the one of the configuration found, where it runs, else the only one that runs.
+    ///
+    /// # Errors
+    /// It does not run; or several run, and the choice is open. Each error says what to type.
+    pub(crate) fn find(chosen: &Chosen) -> Result<Self, Failure> {
+        let instance = Self::meant(chosen)?;
+        if instance.is_running() { Ok(instance) } else { Err(instance.not_running()) }
+    }
+
+    /// Returns the instance that a command is about, as [`find`](Instance::find) does, whether it runs or not.
+    ///
+    /// # Errors
+    /// Several run, and the choice is open.
+    pub(crate) fn meant(chosen: &Chosen) -> Result<Self, Failure> {
+        found::meant(chosen)
+    }
+
+    /// Says that nothing runs here, and how to change that.
+    pub(crate) fn not_running(&self) -> Failure {
+        Failure::new(Exit::NotDone, format!("nothing runs as {}", self.name)).act("`soquete up` starts it")
+    }
+
+    /// Returns what it is called.
+    pub(crate) fn name(&self) -> &InstanceName {
+        &self.name
+    }
+
+    /// Returns where `up` takes commands.
+    pub(crate) fn supervisor(&self) -> Endpoint {
+        self.endpoint(SUPERVISOR_SOCKET)
+    }
+
+    /// Returns the socket at which processes say that they are ready.
+    pub(crate) fn notify(&self) -> PathBuf {
+        self.folder.join(NOTIFY_SOCKET)
+    }
+
+    /// Returns the control socket of a process.
+    pub(crate) fn control(&self, process: &ProcessName) -> PathBuf {
+        self.folder.join(format!("{process}{SOCKET_SUFFIX}"))
+    }
+
+    /// Returns where a process notes the presses under way.
+    pub(crate) fn journal(&self, process: &ProcessName) -> PathBuf {
+        self.folder.join(format!("{process}{JOURNAL_SUFFIX}"))
+    }
+
+    /// Says whether `up` or any process of it lives.
+    pub(crate) fn is_running(&self) -> bool {
+        is_living(&self.supervisor()) || !self.processes().is_empty()
+    }
+
+    /// Says whether `up` lives.
+    pub(crate) fn has_supervisor(&self) -> bool {
+        is_living(&self.supervisor())
+    }
+
+    /// Returns the processes whose control sockets live, by name.
+    pub(crate) fn processes(&self) -> Vec<(ProcessName, Endpoint)> {
+        let mut living: Vec<_> = self
+            .files()
+            .filter_map(|file| file.strip_suffix(SOCKET_SUFFIX)?.parse().ok().map(|name| (name, self.endpoint(&file))))
+            .filter(|(_, endpoint): &(ProcessName, Endpoint)| is_living(endpoint))
+            .collect();
+        living.sort_by(|(one, _), (other, _)| one.cmp(other));
+        living
+    }
+
+    /// Makes the folder, and the one of all instances, where they are not there.
+    ///
+    /// # Errors
+    /// They cannot be made, belong to somebody else or are open to others.
+    pub(crate) fn create(&self) -> Result<(), Failure> {
+        if let Some(base) = self.folder.parent() {
+            folder::create(base)?;
+        }
+        folder::create(&self.folder)
+    }
+
+    /// Removes what the dead left: sockets without a listener, journals without a press, folders that are empty then.
+    ///
+    /// What cannot be removed stays: the next `up` takes it over or says what is wrong.
+    pub(crate) fn clean(&self) {
+        for file in self.files() {
+            let path = self.folder.join(&file);
+            let is_dead_socket = || file.ends_with(SOCKET_SUFFIX) && !is_living(&self.endpoint(&file));
+            let is_empty_journal =
+                || file.ends_with(JOURNAL_SUFFIX) && fs::metadata(&path).is_ok_and(|it| it.len() == 0);
+            if is_dead_socket() || is_empty_journal() {
+                let _ = fs::remove_file(&path);
+            }
+        }
+        self.remove_folder();
+    }
+
+    /// Removes the folder and the one of all instances, as far as they are empty.
+    pub(crate) fn remove_folder(&self) {
+        if fs::remove_dir(&self.folder).is_ok()
+            && let Some(base) = self.folder.parent()
+        {
+            let _ = fs::remove_dir(base);
+        }
+    }
+
+    fn endpoint(&self, file: &str) -> Endpoint {
+        Endpoint::Unix(UnixName::Path(self.folder.join(file)))
+    }
+
+    /// Goes through the files of the folder by name; through none where it is not there.
+    fn files(&self) -> impl Iterator<Item = String> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok())
+    }
+}
+
+/// Says whether somebody listens at a control socket. A queue that is full is a sign of life too.
+fn is_living(endpoint: &Endpoint) -> bool {
+    match Stream::connect_timeout(endpoint, LOOK_TIMEOUT) {
+        Ok(_) => true,
+        Err(error) => error.is_timeout() || matches!(error.cause(), soquete::Cause::Busy(_)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_too_deep_for_sockets_says_what_to_do() {
+        let name = "n".repeat(32).parse().unwrap();
+        let base = |len: usize| PathBuf::from(format!("/{}", "d".repeat(len - 1)));
+        let longest = UNIX_NAME_LEN_MAX - 1 - 32 - 1 - 15 - 5;
+        let instance = Instance::below(&base(longest), &name).unwrap();
+        let control = instance.control(&"p".repeat(15).parse().unwrap());
+        assert_eq!(control.as_os_str().len(), UNIX_NAME_LEN_MAX);
+        let wrong = Instance::below(&base(longest + 1), &name).unwrap_err().to_string();
+        assert!(
+            wrong.contains("a path of 87 octets, at most 86 allowed") && wrong.contains("XDG_RUNTIME_DIR"),
+            "{wrong}"
+        );
+    }
+
+    #[test]
+    fn a_dead_socket_file_is_no_process() {
+        let base = std::env::temp_dir().join(format!("soquete-dead-{}", std::process::id()));
+        let instance = Instance::below(&base, &"home".parse().unwrap()).unwrap();
+        instance.create().unwrap();
+        let led = std::os::unix::net::UnixListener::bind(instance.control(&"led".parse().unwrap())).unwrap();
+        assert_eq!(instance.processes().len(), 1);
+        instance.clean();
+        assert!(instance.is_running(), "what lives is not removed");
+        drop(led);
+        assert!(!instance.is_running());
+        instance.clean();
+        assert!(!base.exists());
+    }
+}

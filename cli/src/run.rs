@@ -1,0 +1,137 @@
+//! `soquete run`: one process of the configuration, in the foreground or under `up`.
+//!
+//! Under `up` the configuration comes through standard input, as `up` has read it, and ends with a NUL. Standard input stays
+//! open then; its end means that `up` is gone, and the process stops.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::{process, thread};
+
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sd_notify::NotifyState;
+use signal_hook::consts::SIGINT;
+use signal_hook::flag;
+use soquete_node::config::{ProcessConfig, ProcessName};
+use soquete_node::{Process, ProcessError, Surroundings};
+
+use crate::arguments::{Chosen, Run};
+use crate::configuration::{Configuration, load};
+use crate::instance::Instance;
+use crate::output::{Exit, Failure};
+use crate::up::child::{CONFIGURATION_END, is_supervised};
+use crate::up::member::STOP_TIMEOUT;
+use crate::up::signals::{Signals, terminations};
+
+/// Runs `soquete run`.
+///
+/// # Errors
+/// There is no such process, what it needs cannot be had, or it ends before its time.
+pub(crate) fn run(run: &Run) -> Result<(), Failure> {
+    let lifeline = is_supervised().then(lifeline).transpose().map_err(|error| failed("read what `up` says", &error))?;
+    let configuration = match &lifeline {
+        Some(lifeline) => configuration_from(lifeline)?,
+        None => load(&run.chosen)?,
+    };
+    let instance = Instance::of(&configuration.name)?;
+    let config = process_of(configuration, &run.name)?;
+    take_shape(&run.name);
+    instance.create()?;
+    let signals = stop_signals().map_err(|error| failed("catch signals", &error))?;
+    let mut stop_on = vec![OwnedFd::from(signals)];
+    if let Some(lifeline) = lifeline {
+        end_with(&lifeline).map_err(|error| failed("watch over `up`", &error))?;
+        stop_on.push(lifeline.into());
+    }
+    let (control, journal) = (instance.control(&run.name), instance.journal(&run.name));
+    let surroundings = Surroundings { control: Some(control), stop_on, journal: Some(journal) };
+    let process = Process::new(config, surroundings).map_err(refused)?;
+    sd_notify::notify(&[NotifyState::Ready]).map_err(|error| failed("say that it is ready", &error))?;
+    let ended = process.run().map_err(refused);
+    // Where `up` has put something into it, it stays.
+    instance.remove_folder();
+    ended
+}
+
+/// Returns the standard input, for itself.
+fn lifeline() -> io::Result<File> {
+    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+/// Reads the configuration that `up` writes.
+fn configuration_from(mut lifeline: &File) -> Result<Configuration, Failure> {
+    let cut = |error: io::Error| failed("read the configuration from `up`", &error);
+    let mut text = Vec::new();
+    while text.last() != Some(&CONFIGURATION_END) {
+        let mut room = [0; 4096];
+        match lifeline.read(&mut room) {
+            Ok(0) => return Err(cut(io::ErrorKind::UnexpectedEof.into())),
+            Ok(len) => text.extend_from_slice(&room[..len]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(cut(error)),
+        }
+    }
+    text.pop();
+    // It is read as any file is, though it is none that anybody else could change.
+    let mut file = File::from(memfd_create("configuration", MemfdFlags::CLOEXEC).map_err(|errno| cut(errno.into()))?);
+    file.write_all(&text).map_err(cut)?;
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    load(&Chosen { config: Some(path.into()), platform: None })
+}
+
+/// Takes one process out of a configuration.
+fn process_of(configuration: Configuration, name: &ProcessName) -> Result<ProcessConfig, Failure> {
+    let names: Vec<String> = configuration.processes.iter().map(|process| process.name.to_string()).collect();
+    let found = configuration.processes.into_iter().find(|process| process.name == *name);
+    found.ok_or_else(|| {
+        let wrong = format!("no process {name} in {}", configuration.source);
+        Failure::usage(wrong).act(format!("it has {}", names.join(", ")))
+    })
+}
+
+/// Makes this process appear under its name, and lets it have as many descriptors as it may.
+fn take_shape(name: &ProcessName) {
+    if let Ok(name) = CString::new(name.as_str()) {
+        // It would only look different.
+        let _ = rustix::thread::set_name(&name);
+    }
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // It would only serve fewer clients.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+}
+
+/// Catches the signals that stop a process; the second one ends it at once.
+fn stop_signals() -> io::Result<Signals> {
+    let is_told = Arc::new(AtomicBool::new(false));
+    let mut stopping = terminations();
+    stopping.push(SIGINT);
+    for &signal in &stopping {
+        flag::register_conditional_shutdown(signal, Exit::NotDone as i32, is_told.clone())?;
+        flag::register(signal, is_told.clone())?;
+    }
+    Signals::catch(&stopping)
+}
+
+/// Ends this process where `up` is gone and it does not stop by itself in the time that `up` would give it.
+fn end_with(lifeline: &File) -> io::Result<()> {
+    let mut lifeline = lifeline.try_clone()?;
+    thread::Builder::new().stack_size(64 << 10).spawn(move || {
+        // Nothing more is ever written to it.
+        while matches!(lifeline.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::Interrupted) {}
+        thread::sleep(STOP_TIMEOUT);
+        process::exit(Exit::NotDone as i32)
+    })?;
+    Ok(())
+}
+
+fn refused(error: ProcessError) -> Failure {
+    error.act.iter().fold(Failure::new(Exit::NotDone, &error.what), Failure::act)
+}
+
+fn failed(what: &str, error: &io::Error) -> Failure {
+    Failure::new(Exit::NotDone, format!("{what}: {error}"))
+}

@@ -1,0 +1,282 @@
+//! The status as a page for people.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use soquete_node::status::{LineStatus, ProcessStatus, RuleStatus};
+
+use super::far::Far;
+use super::{Answer, Document};
+use crate::command::answer::plain;
+use crate::command::moment::{Moment, Span};
+use crate::command::table::Table;
+use crate::up::report::{ProcessReport, Report, State};
+
+/// What stands below the line of a process.
+const INDENT: &str = "  ";
+
+/// The most peers that are named; those beyond are counted.
+const PEERS_SHOWN_MAX: usize = 8;
+
+/// A status, printed for people.
+pub(super) struct Page<'a>(pub(super) &'a Document);
+
+impl fmt::Display for Page<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Document { instance, supervisor, processes } = self.0;
+        if let Some(instance) = instance {
+            write_instance(f, instance, supervisor.as_ref())?;
+        }
+        let reports = supervisor.iter().flat_map(|report| &report.processes);
+        for report in reports.clone() {
+            writeln!(f)?;
+            match processes.iter().find(|answer| answer.name() == report.name) {
+                Some(answer) => write_process(f, answer, Some(report))?,
+                None => writeln!(f, "{}", headline(report, None))?,
+            }
+        }
+        for answer in processes {
+            if !reports.clone().any(|report| report.name == answer.name()) {
+                // The page of an endpoint has nothing above its only process.
+                instance.iter().try_for_each(|_| writeln!(f))?;
+                write_process(f, answer, None)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_instance(f: &mut fmt::Formatter<'_>, instance: &str, supervisor: Option<&Report>) -> fmt::Result {
+    match supervisor {
+        Some(up) => writeln!(
+            f,
+            "{instance} ({}): `soquete up`, pid {}, for {}",
+            plain(&up.config),
+            up.pid,
+            Span::from_secs(since(up.since_us))
+        ),
+        None => writeln!(f, "{instance}: `soquete up` does not answer"),
+    }
+}
+
+/// Returns the seconds since a moment.
+fn since(time_us: u64) -> f64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    now.saturating_sub(std::time::Duration::from_micros(time_us)).as_secs_f64()
+}
+
+/// Says in one line what a process does: `led_process: ready, pid 124, for 3m 12s, restarted once`.
+fn headline(report: &ProcessReport, uptime_secs: Option<f64>) -> String {
+    let state = match report.state {
+        State::Starting => "starting",
+        State::Ready => "ready",
+        State::Waiting => "waits to be started again",
+        State::Stopping => "stopping",
+        State::Stopped => "stopped",
+    };
+    let pid = report.pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
+    let span = Span::from_secs(uptime_secs.unwrap_or_else(|| since(report.since_us)));
+    let restarts = match report.restarts {
+        0 => String::new(),
+        1 => ", restarted once".to_owned(),
+        times => format!(", restarted {times} times"),
+    };
+    let last = report.last_exit.as_ref().map(|exit| format!(" (last: {})", plain(exit))).unwrap_or_default();
+    format!("{}: {state}{pid}, for {span}{restarts}{last}", report.name)
+}
+
+fn write_process(f: &mut fmt::Formatter<'_>, answer: &Answer, report: Option<&ProcessReport>) -> fmt::Result {
+    match answer {
+        Answer::Far(far) => write_far(f, far),
+        Answer::Silent { name, error } => {
+            writeln!(f, "{}", report.map_or_else(|| name.clone(), |report| headline(report, None)))?;
+            writeln!(f, "{INDENT}does not answer: {error}")
+        }
+        Answer::Here(status) => {
+            let head = match report {
+                Some(report) => headline(report, Some(status.uptime_secs)),
+                None => format!("{}: pid {}, for {}", status.name, status.pid, Span::from_secs(status.uptime_secs)),
+            };
+            writeln!(f, "{head}")?;
+            write_status(f, status)
+        }
+    }
+}
+
+fn write_status(f: &mut fmt::Formatter<'_>, status: &ProcessStatus) -> fmt::Result {
+    if !status.endpoints.is_empty() {
+        writeln!(f, "{INDENT}serves {}", status.endpoints.join(", "))?;
+    }
+    write_peers(f, status)?;
+    if status.forgotten > 0 {
+        writeln!(f, "{INDENT}{} of an earlier run, killed meanwhile, forgotten", presses(status.forgotten))?;
+    }
+    write!(f, "{}{}", lines(&status.lines), rules(&status.rules))?;
+    for rule in &status.rules {
+        if let Some(trouble) = &rule.trouble {
+            let at = Moment::from_us(trouble.at_us).rough();
+            writeln!(f, "{INDENT}{at} {} {}: {}", plain(&rule.on), plain(&trouble.outcome), plain(&trouble.reason))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_peers(f: &mut fmt::Formatter<'_>, status: &ProcessStatus) -> fmt::Result {
+    if !status.peers.is_empty() {
+        let shown = status.peers.iter().take(PEERS_SHOWN_MAX).map(|peer| plain(peer));
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        match status.peers.len().saturating_sub(PEERS_SHOWN_MAX) {
+            0 => writeln!(f, "{INDENT}peers {shown}")?,
+            more => writeln!(f, "{INDENT}peers {shown} and {more} more")?,
+        }
+    }
+    match status.refused {
+        0 => Ok(()),
+        1 => writeln!(f, "{INDENT}1 connection refused"),
+        refused => writeln!(f, "{INDENT}{refused} connections refused"),
+    }
+}
+
+fn presses(count: u64) -> String {
+    if count == 1 { "1 press".to_owned() } else { format!("{count} presses") }
+}
+
+fn lines(lines: &[LineStatus]) -> Table {
+    let mut table = Table::new(&["LINE", "DIRECTION", "KIND", "VALUE", "SINCE", "BY"]).indented(INDENT);
+    for line in lines {
+        let since = line.since_us.map(|us| Moment::from_us(us).rough()).unwrap_or_default();
+        let by = plain(line.by.as_deref().unwrap_or_default());
+        table.add([line.name.clone(), line.direction.clone(), line.kind.clone(), line.value.clone(), since, by]);
+    }
+    table
+}
+
+fn rules(rules: &[RuleStatus]) -> Table {
+    let head = ["ON", "SENDS", "TO", "DONE", "NOT DONE", "UNKNOWN", "WAITING"];
+    let mut table = Table::new(&head).indented(INDENT);
+    for rule in rules {
+        let [done, not_done, unknown, waiting] =
+            [rule.done, rule.not_done, rule.unknown, rule.waiting].map(|count| count.to_string());
+        let (send, to) = (rule.send.join(", "), rule.to.join(", "));
+        table.add([rule.on.clone(), send, to, done, not_done, unknown, waiting]);
+    }
+    table
+}
+
+fn write_far(f: &mut fmt::Formatter<'_>, far: &Far) -> fmt::Result {
+    match far.name.as_str() {
+        "" => writeln!(f, "{}", far.endpoints[0])?,
+        name => writeln!(f, "{name} at {}", far.endpoints[0])?,
+    }
+    let mut table = Table::new(&["LINE", "DIRECTION", "VALUE"]).indented(INDENT);
+    for line in &far.lines {
+        table.add([line.name.clone(), line.direction.to_owned(), line.value.to_string()]);
+    }
+    write!(f, "{table}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use soquete_node::status::Trouble;
+
+    fn led() -> ProcessStatus {
+        ProcessStatus {
+            name: "led_process".into(),
+            pid: 124,
+            uptime_secs: 192.5,
+            endpoints: vec!["tcp://127.0.0.1:5555".into()],
+            lines: vec![LineStatus {
+                name: "LED".into(),
+                direction: "output".into(),
+                kind: "log".into(),
+                value: "on".into(),
+                since_us: None,
+                by: Some("start".into()),
+            }],
+            rules: vec![],
+            peers: vec![],
+            refused: 0,
+            forgotten: 0,
+        }
+    }
+
+    fn button() -> ProcessStatus {
+        let rule = RuleStatus {
+            on: "BUTTON press".into(),
+            send: vec!["LED ON".into(), "LED OFF".into()],
+            to: vec!["tcp://127.0.0.1:5555".into()],
+            done: 12,
+            not_done: 1,
+            unknown: 0,
+            waiting: 0,
+            trouble: Some(Trouble { at_us: u64::MAX, outcome: "not done".into(), reason: "no \x1bserver".into() }),
+        };
+        let peers = (0..10).map(|port| format!("127.0.0.1:{port}")).collect();
+        let (lines, endpoints) = (vec![], vec![]);
+        ProcessStatus {
+            name: "button".into(),
+            lines,
+            endpoints,
+            rules: vec![rule],
+            peers,
+            refused: 2,
+            forgotten: 1,
+            ..led()
+        }
+    }
+
+    fn page(processes: Vec<Answer>, supervisor: Option<Report>) -> String {
+        Page(&Document { instance: Some("default".into()), supervisor, processes }).to_string()
+    }
+
+    #[test]
+    fn a_process_is_a_headline_and_what_it_tells() {
+        let up = Report {
+            pid: 1,
+            name: "default".into(),
+            config: "built-in pc".into(),
+            since_us: u64::MAX,
+            processes: vec![ProcessReport {
+                name: "led_process".into(),
+                pid: Some(124),
+                state: State::Ready,
+                restarts: 2,
+                since_us: 0,
+                last_exit: Some("killed by SIGKILL".into()),
+            }],
+        };
+        assert_eq!(
+            page(vec![Answer::Here(Box::new(led()))], Some(up)),
+            "default (built-in pc): `soquete up`, pid 1, for 0s\n\n\
+             led_process: ready, pid 124, for 3m 12s, restarted 2 times (last: killed by SIGKILL)\n\
+             \x20 serves tcp://127.0.0.1:5555\n\
+             \x20 LINE  DIRECTION  KIND  VALUE  BY\n\
+             \x20 LED   output     log   on     start\n"
+        );
+    }
+
+    #[test]
+    fn presses_that_failed_are_counted_and_the_latest_is_told() {
+        let page = page(vec![Answer::Here(Box::new(button()))], None);
+        assert_eq!(
+            page,
+            "default: `soquete up` does not answer\n\n\
+             button: pid 124, for 3m 12s\n\
+             \x20 peers 127.0.0.1:0, 127.0.0.1:1, 127.0.0.1:2, 127.0.0.1:3, 127.0.0.1:4, 127.0.0.1:5, \
+             127.0.0.1:6, 127.0.0.1:7 and 2 more\n\
+             \x20 2 connections refused\n\
+             \x20 1 press of an earlier run, killed meanwhile, forgotten\n\
+             \x20 ON            SENDS            TO                    DONE  NOT DONE  UNKNOWN  WAITING\n\
+             \x20 BUTTON press  LED ON, LED OFF  tcp://127.0.0.1:5555  12    1         0        0\n\
+             \x20 18446744073709551615 us BUTTON press not done: no  server\n"
+        );
+    }
+
+    #[test]
+    fn who_does_not_answer_is_named_with_the_reason() {
+        let silent = Answer::Silent { name: "led_process".into(), error: "receive unix:///led.sock: timed out".into() };
+        let page = page(vec![silent], None);
+        assert!(page.ends_with("\nled_process\n  does not answer: receive unix:///led.sock: timed out\n"), "{page}");
+    }
+}

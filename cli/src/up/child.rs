@@ -1,0 +1,142 @@
+//! One running process of `up`: its descriptors, how it is begun, told to stop, and how it ended.
+
+use std::ffi::OsStr;
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child as Process, Command, ExitStatus};
+use std::sync::Arc;
+use std::thread;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use signal_hook::low_level::signal_name;
+use soquete_node::config::ProcessName;
+
+/// This very program, also when its file was replaced since.
+const PROGRAM: &str = "/proc/self/exe";
+
+/// The variable of the environment that tells `run` that it runs under `up`.
+pub(crate) const SUPERVISED: &str = "SOQUETE_SUPERVISED";
+
+/// What ends the configuration on a process's standard input. It is in no TOML.
+pub(crate) const CONFIGURATION_END: u8 = 0;
+
+/// A process that was begun and whose end was not seen yet.
+#[derive(Debug)]
+pub(super) struct Child {
+    process: Process,
+    pid: Pid,
+    /// Readable once it has ended. Signals go through it, so that they reach this process or none.
+    pidfd: OwnedFd,
+    output: PipeReader,
+    /// Its standard input, open for as long as this `up` lives: its end tells the process to stop.
+    _lifeline: PipeWriter,
+}
+
+impl Child {
+    /// Begins a process, in a group of its own, under its own name.
+    ///
+    /// # Errors
+    /// No process, descriptor or thread is left.
+    pub(super) fn spawn(name: &ProcessName, configuration: &Arc<str>, notify: &Path) -> io::Result<Self> {
+        let (output, printed) = io::pipe()?;
+        let (input, lifeline) = io::pipe()?;
+        rustix::io::ioctl_fionbio(&output, true)?;
+        let mut command = Command::new(PROGRAM);
+        command.arg0(name.as_str()).arg("run").arg(name.as_str());
+        command.env(SUPERVISED, "1").env("NOTIFY_SOCKET", notify);
+        command.stdin(input).stdout(printed.try_clone()?).stderr(printed).process_group(0);
+        let mut process = command.spawn()?;
+        let pid = Pid::from_child(&process);
+        let started = pidfd_open(pid, PidfdFlags::empty())
+            .map_err(io::Error::from)
+            .and_then(|pidfd| tell(&lifeline, configuration).map(|()| pidfd));
+        match started {
+            Ok(pidfd) => Ok(Self { process, pid, pidfd, output, _lifeline: lifeline }),
+            Err(error) => {
+                // It was not waited for yet, so its id is still its own.
+                let _ = process.kill().and_then(|()| process.wait());
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns its process id.
+    pub(super) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Returns what is readable once it has ended.
+    pub(super) fn end(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Returns what it prints, both outputs in one.
+    pub(super) fn output(&self) -> BorrowedFd<'_> {
+        self.output.as_fd()
+    }
+
+    /// Reads what it printed; nothing at the end of both outputs.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] where it has printed nothing more yet.
+    pub(super) fn read_output(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.output.read(room)
+    }
+
+    /// Sends it a signal.
+    pub(super) fn signal(&self, signal: Signal) {
+        // It fails only where it has ended, which its descriptor tells.
+        let _ = pidfd_send_signal(&self.pidfd, signal);
+    }
+
+    /// Returns how it ended; nothing while it lives.
+    pub(super) fn ending(&mut self) -> Option<String> {
+        match self.process.try_wait() {
+            Ok(Some(status)) => Some(ending(status)),
+            Ok(None) => None,
+            Err(error) => Some(format!("nobody knows how: {error}")),
+        }
+    }
+}
+
+/// Writes the configuration to a process from a thread of its own: one that does not read shall not stop `up`.
+fn tell(lifeline: &PipeWriter, configuration: &Arc<str>) -> io::Result<()> {
+    let mut input = lifeline.try_clone()?;
+    let configuration = configuration.clone();
+    thread::Builder::new().spawn(move || {
+        // A process that ends before it has read all of it says why by itself.
+        let _ = input.write_all(configuration.as_bytes()).and_then(|()| input.write_all(&[CONFIGURATION_END]));
+    })?;
+    Ok(())
+}
+
+fn ending(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => match signal_name(signal) {
+            Some(name) => format!("killed by {name}"),
+            None => format!("killed by signal {signal}"),
+        },
+        (None, None) => status.to_string(),
+    }
+}
+
+/// Says whether this program was begun by `up`.
+pub(crate) fn is_supervised() -> bool {
+    std::env::var_os(SUPERVISED).is_some_and(|value| value == OsStr::new("1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_in_words() {
+        assert_eq!(ending(ExitStatus::from_raw(0)), "exit code 0");
+        assert_eq!(ending(ExitStatus::from_raw(3 << 8)), "exit code 3");
+        assert_eq!(ending(ExitStatus::from_raw(9)), "killed by SIGKILL");
+        assert_eq!(ending(ExitStatus::from_raw(40)), "killed by signal 40");
+    }
+}
