@@ -123,6 +123,12 @@ impl Client {
         self.window.unsettled()
     }
 
+    /// Says whether `now` means anything to [`next`](Client::next): the handshake, a request that is kept or a
+    /// subscription waits. Otherwise any earlier instant will do, which saves reading a clock for each message.
+    pub fn is_timed(&self) -> bool {
+        self.state == State::Greeting || self.subscriptions || self.window.has_kept()
+    }
+
     /// Says whether the handshake of the present connection is done and nothing has ended it since.
     pub fn is_open(&self) -> bool {
         self.state == State::Open

@@ -238,7 +238,9 @@ impl Hub {
     /// # Errors
     /// What the wait itself can say; a failing connection ends and is no error of the loop.
     pub fn turn<H: Handler>(&mut self, timeout: Option<Duration>, handler: &mut H) -> Result<(), Error> {
-        self.deliver_letters(handler);
+        if self.mailbox.has_letters() {
+            self.deliver_letters(handler);
+        }
         let may_sleep = self.ready.is_empty() && self.drained.is_empty() && self.mailbox.fall_asleep();
         let timeout = if may_sleep { timeout } else { Some(Duration::ZERO) };
         let events = self.wait(timeout);
@@ -261,7 +263,9 @@ impl Hub {
         for key in listeners {
             self.accept(key, now, handler);
         }
-        self.deliver_letters(handler);
+        if self.mailbox.has_letters() {
+            self.deliver_letters(handler);
+        }
         Ok(())
     }
 

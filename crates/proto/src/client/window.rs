@@ -89,6 +89,12 @@ impl Window {
         id != 0 && back != 0 && back <= self.given && crate::id::is_before(id, self.next())
     }
 
+    /// Says whether anything is kept.
+    #[inline]
+    pub(crate) fn has_kept(&self) -> bool {
+        self.kept > 0
+    }
+
     /// Says whether the next id would be too far from the oldest without an answer.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {

@@ -18,6 +18,10 @@ use tokio::time::{Sleep, sleep};
 /// How long a client that is closed waits for what is still out, and for the server's end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Requests in the flight of the first HELLO, when it is not known yet how many the server takes: one, so that a
+/// command costs no round trip for the handshake.
+const FIRST_FLIGHT_MAX: usize = 1;
+
 /// The state of the connection.
 pub(super) enum Link {
     /// There is none, and nothing that wants one.
@@ -80,7 +84,7 @@ impl Driver {
             backlog: VecDeque::new(),
             waiting: HashMap::new(),
             feeds: HashMap::new(),
-            in_flight_max: usize::from(u16::MAX),
+            in_flight_max: FIRST_FLIGHT_MAX,
             input: Vec::new(),
             out: Vec::new(),
             sent: 0,

@@ -22,12 +22,20 @@ impl Client {
             Ok(0) => Err(self.closed(Operation::Receive)),
             Ok(len) => {
                 self.input.filled(len);
-                self.heard_at = Clock::now();
+                if self.is_timed() {
+                    self.heard_at = Clock::now();
+                }
                 Ok(())
             }
             Err(Errno::AGAIN) => Err(Error::new(Operation::Receive, &self.endpoint, Cause::Timeout)),
             Err(errno) => Err(Error::new(Operation::Receive, &self.endpoint, errno)),
         }
+    }
+
+    /// Says whether anybody asks when something arrived: a deadline or a watch does, plain requests do not.
+    #[inline]
+    fn is_timed(&self) -> bool {
+        matches!(&self.codec, Codec::Frames(core) if core.is_timed())
     }
 
     pub(super) fn flush_if_full(&mut self) -> Result<(), Error> {

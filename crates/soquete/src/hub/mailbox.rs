@@ -70,11 +70,12 @@ impl Mailbox {
     /// Says that the loop will sleep now; false where there is a letter already, so that it must not.
     pub(super) fn fall_asleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
-        !self.has_letters.load(Ordering::SeqCst) && !self.is_stopped()
+        !self.has_letters() && !self.is_stopped()
     }
 
+    /// Says that the loop is awake. A letter that does not see it yet rings once in vain.
     pub(super) fn wake(&self) {
-        self.asleep.store(false, Ordering::SeqCst);
+        self.asleep.store(false, Ordering::Relaxed);
     }
 
     /// Silences the bell after it woke the loop.
@@ -82,10 +83,13 @@ impl Mailbox {
         let _ = rustix::io::read(&self.bell, &mut [0; 8]);
     }
 
+    #[inline]
+    pub(super) fn has_letters(&self) -> bool {
+        self.has_letters.load(Ordering::SeqCst)
+    }
+
     pub(super) fn take(&self) -> Vec<Letter> {
-        if !self.has_letters.load(Ordering::SeqCst) || !self.has_letters.swap(false, Ordering::SeqCst) {
-            return Vec::new();
-        }
+        self.has_letters.store(false, Ordering::SeqCst);
         std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -159,7 +159,7 @@ impl Connection {
     pub(super) fn frames<H: Handler>(&mut self, rest: &mut &[u8], lent: &mut Lent<'_>, handler: &mut H) {
         let Codec::Frames(link) = &mut self.codec else { return };
         let core = &mut lent.services[self.service].core;
-        while lent.out.len() < FLUSH_AT_BYTES && !self.fate.close {
+        while !rest.is_empty() && lent.out.len() < FLUSH_AT_BYTES && !self.fate.close {
             let (request, topic, payload) = match core.next(lent.now, link, rest, lent.out) {
                 Ok(Some(Event::Message { topic, payload })) => (None, topic, payload),
                 Ok(Some(Event::Request(request))) => (Some(request), request.topic, request.payload),
