@@ -16,10 +16,11 @@ mod found;
 mod lock;
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use soquete::{Endpoint, Stream, UNIX_NAME_LEN_MAX, UnixName};
+use soquete::{Endpoint, ListenOptions, Listener, Stream, UNIX_NAME_LEN_MAX, UnixName};
 use soquete_node::config::{InstanceName, PROCESS_NAME_BYTES_MAX, ProcessName};
 
 use crate::arguments::Chosen;
@@ -32,6 +33,9 @@ const SOCKET_SUFFIX: &str = ".sock";
 
 /// What the name of a journal ends with.
 const JOURNAL_SUFFIX: &str = ".journal";
+
+/// More octets than a journal has.
+const JOURNAL_MAX_BYTES: u64 = 64;
 
 /// The control socket of `up`. No process can have this name: each begins with a letter.
 const SUPERVISOR_SOCKET: &str = ".up.sock";
@@ -129,6 +133,11 @@ impl Instance {
         is_living(&self.supervisor())
     }
 
+    /// Says whether no other instance runs, so that a command without a choice means this one.
+    pub(crate) fn is_only(&self) -> bool {
+        found::is_only(self)
+    }
+
     /// Returns the processes whose control sockets live, by name.
     pub(crate) fn processes(&self) -> Vec<(ProcessName, Endpoint)> {
         let mut living: Vec<_> = self
@@ -153,14 +162,15 @@ impl Instance {
 
     /// Removes what the dead left: sockets without a listener, journals without a press, folders that are empty then.
     ///
-    /// What cannot be removed stays: the next `up` takes it over or says what is wrong.
+    /// A journal with presses stays: the next start of its process tells how many were forgotten. So does what cannot be
+    /// removed, which the next `up` takes over. To be called by who holds the lock.
     pub(crate) fn clean(&self) {
         for file in self.files() {
+            if file.ends_with(SOCKET_SUFFIX) {
+                remove_dead(&self.endpoint(&file));
+            }
             let path = self.folder.join(&file);
-            let is_dead_socket = || file.ends_with(SOCKET_SUFFIX) && !is_living(&self.endpoint(&file));
-            let is_empty_journal =
-                || file.ends_with(JOURNAL_SUFFIX) && fs::metadata(&path).is_ok_and(|it| it.len() == 0);
-            if is_dead_socket() || is_empty_journal() {
+            if file.ends_with(JOURNAL_SUFFIX) && is_zero(&path) {
                 let _ = fs::remove_file(&path);
             }
         }
@@ -195,6 +205,20 @@ fn is_living(endpoint: &Endpoint) -> bool {
     }
 }
 
+/// Removes the socket file of a dead server; one behind which somebody listens stays.
+///
+/// To listen there takes it over, and to stop removes it: the library does both without getting into anybody's way.
+pub(crate) fn remove_dead(endpoint: &Endpoint) {
+    drop(Listener::bind(endpoint, &ListenOptions::default()));
+}
+
+/// Says whether a journal notes no press under way: the number in it is zero, or not there.
+fn is_zero(journal: &Path) -> bool {
+    let mut octets = Vec::new();
+    let read = fs::File::open(journal).and_then(|file| file.take(JOURNAL_MAX_BYTES).read_to_end(&mut octets));
+    read.is_ok() && octets.iter().all(|octet| *octet == 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,6 +249,11 @@ mod tests {
         assert!(instance.is_running(), "what lives is not removed");
         drop(led);
         assert!(!instance.is_running());
+        let journal = instance.journal(&"led".parse().unwrap());
+        fs::write(&journal, 3u64.to_le_bytes()).unwrap();
+        instance.clean();
+        assert!(journal.exists(), "it is still to be told");
+        fs::write(&journal, 0u64.to_le_bytes()).unwrap();
         instance.clean();
         assert!(!base.exists());
     }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `supervisor` | the loop: when what is started, stopped, started again |
 //! | `member`, `child` | a process of the configuration; while it runs, its descriptors |
+//! | `effective` | the configuration as a process reads it |
 //! | `crew`, `log`, `lines` | all processes, and what they say |
 //! | `readiness`, `signals` | what the loop hears of besides |
 //! | `control`, `report` | the control socket, and what it tells |
@@ -16,6 +17,7 @@ pub(crate) mod child;
 mod control;
 mod crew;
 mod detach;
+mod effective;
 mod guide;
 mod lines;
 mod log;
@@ -23,8 +25,6 @@ pub(crate) mod member;
 mod printer;
 mod readiness;
 pub(crate) mod report;
-#[path = "configuration/show.rs"]
-mod show;
 pub(crate) mod signals;
 mod supervisor;
 
@@ -38,7 +38,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sd_notify::NotifyState;
 use signal_hook::consts::SIGINT;
-use soquete::{Framing, Hub, Limits, ListenOptions};
+use soquete::{Endpoint, Framing, Hub, Limits, ListenOptions, UnixName};
 use soquete_proto::server::Options;
 
 use crate::arguments::Up;
@@ -47,7 +47,7 @@ use crate::instance::{Instance, Lock};
 use crate::output::{Exit, Failure};
 
 use crew::Crew;
-use guide::Place;
+use guide::{Choice, Place};
 use printer::{Printer, Showing};
 use readiness::Readiness;
 use report::Report;
@@ -88,13 +88,15 @@ pub(crate) fn run(up: &Up) -> Result<(), Failure> {
     let showing = if is_detached { Showing::Words } else { Showing::All };
     let mut crew = Crew::new(&configuration, Printer::start(showing));
     crew.printer.words(format!("configuration: {} (instance {})\n", configuration.source, configuration.name));
+    let is_only = instance.is_only();
     let mut supervisor = Supervisor::new(means(&configuration, instance, lock)?, crew).map_err(lost)?;
     let input = io::stdin();
     if supervisor.start(is_detached.then(|| input.as_fd())).map_err(lost)? {
         // Nobody waits for it where the variable is not set.
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         let place = if is_detached { Place::Background } else { Place::Foreground };
-        let guide = guide::guide(&configuration, &supervisor.crew.report(), &up.chosen, place);
+        let choice = if is_only { Choice::Only } else { Choice::OfSeveral };
+        let guide = guide::guide(&configuration, &supervisor.crew.report(), place, choice);
         supervisor.crew.printer.words(guide);
         if is_detached {
             supervisor.crew.printer.finish();
@@ -151,6 +153,8 @@ fn means(configuration: &Configuration, instance: Instance, lock: Lock) -> Resul
     hub.listen(service, &instance.supervisor(), &listening).map_err(lost)?;
     let readiness = Readiness::listen(instance.notify()).map_err(|error| failed("listen for readiness", &error))?;
     let catch = |signals: &[i32]| Signals::catch(signals).map_err(|error| failed("catch signals", &error));
+    let served = configuration.processes.iter().flat_map(|process| &process.serve).map(|serve| &serve.at);
+    let is_path = |at: &&Endpoint| matches!(at, Endpoint::Unix(UnixName::Path(_)));
     Ok(Means {
         hub,
         instance,
@@ -158,7 +162,8 @@ fn means(configuration: &Configuration, instance: Instance, lock: Lock) -> Resul
         readiness,
         interrupts: catch(&[SIGINT])?,
         terminations: catch(&signals::terminations())?,
-        configuration: Arc::from(show::Shown(configuration).to_string()),
+        unix_paths: served.filter(is_path).cloned().collect(),
+        configuration: Arc::from(effective::Shown(configuration).to_string()),
     })
 }
 

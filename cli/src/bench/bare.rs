@@ -5,11 +5,10 @@
 
 use super::drive::{hold, payload, print_round_trips};
 use super::samples::Samples;
-use super::socket::{Listening, address, connect};
+use super::socket::{Connected, Listening, address, connect};
 use super::{failed, print_rate, print_ready, print_throughput, raise_descriptors_max};
 use crate::arguments::{BenchMode, Load, Loads};
 use crate::output::Failure;
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
@@ -198,7 +197,7 @@ fn count(octets: &[u8], sunk: &mut Sunk) -> usize {
 }
 
 /// Opens N connections, each of which has had one answer.
-fn conns(loads: &Loads) -> io::Result<Vec<File>> {
+fn conns(loads: &Loads) -> io::Result<Vec<Connected>> {
     raise_descriptors_max();
     let payload = payload(&loads.load);
     let mut reply = payload.clone();
@@ -212,7 +211,7 @@ fn conns(loads: &Loads) -> io::Result<Vec<File>> {
     Ok(kept)
 }
 
-fn open(load: &Load) -> io::Result<File> {
+fn open(load: &Load) -> io::Result<Connected> {
     connect(&address(&load.url)?, None)
 }
 

@@ -1,8 +1,6 @@
 //! Clients as the seeds have them: connect, send one command, shut down, close.
 
-use super::socket::{Address, connect};
-use rustix::net::{Shutdown, shutdown};
-use std::fs::File;
+use super::socket::{Address, Connected, connect};
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
@@ -47,10 +45,10 @@ pub(super) fn send_for(address: &Address, at_once: usize, secs: Duration) -> Cli
     clients
 }
 
-fn send(address: &Address) -> io::Result<File> {
+fn send(address: &Address) -> io::Result<Connected> {
     let mut stream = connect(address, Some(SERVED_TIMEOUT))?;
     stream.write_all(COMMAND)?;
     // A server that has read the command may have closed already, which is no loss.
-    let _ = shutdown(&stream, Shutdown::Write);
+    let _ = stream.shut_down();
     Ok(stream)
 }

@@ -3,10 +3,9 @@
 use rustix::fd::OwnedFd;
 use rustix::net::addr::SocketAddrArg;
 use rustix::net::sockopt::{self, Timeout};
-use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use soquete::{Endpoint, UnixName};
-use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -47,9 +46,36 @@ impl Listening {
         Ok(SocketAddr::try_from(net::getsockname(&self.fd)?)?.into())
     }
 
-    /// Waits for a connection. It reads and writes like a file: with one system call each.
-    pub(super) fn accept(&self) -> io::Result<File> {
-        Ok(net::accept_with(&self.fd, SocketFlags::CLOEXEC)?.into())
+    /// Waits for a connection.
+    pub(super) fn accept(&self) -> io::Result<Connected> {
+        Ok(Connected(net::accept_with(&self.fd, SocketFlags::CLOEXEC)?))
+    }
+}
+
+/// A connected socket. It reads and writes with one system call each: `recv` and `send`, which cost less than `read`
+/// and `write`.
+pub(super) struct Connected(OwnedFd);
+
+impl Connected {
+    /// Says that nothing more will be sent.
+    pub(super) fn shut_down(&self) -> io::Result<()> {
+        Ok(net::shutdown(&self.0, net::Shutdown::Write)?)
+    }
+}
+
+impl Read for Connected {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        Ok(net::recv(&self.0, octets, RecvFlags::empty())?.0)
+    }
+}
+
+impl Write for Connected {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        Ok(net::send(&self.0, octets, SendFlags::NOSIGNAL)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -77,7 +103,7 @@ pub(super) fn address(endpoint: &Endpoint) -> io::Result<Address> {
 }
 
 /// Connects to an address; `timeout` bounds each read.
-pub(super) fn connect(address: &Address, timeout: Option<Duration>) -> io::Result<File> {
+pub(super) fn connect(address: &Address, timeout: Option<Duration>) -> io::Result<Connected> {
     let fd = socket(address)?;
     if timeout.is_some() {
         sockopt::set_socket_timeout(&fd, Timeout::Recv, timeout)?;
@@ -86,7 +112,7 @@ pub(super) fn connect(address: &Address, timeout: Option<Duration>) -> io::Resul
         Address::Tcp(address) => connect_to(&fd, address)?,
         Address::Unix(address) => connect_to(&fd, address)?,
     }
-    Ok(fd.into())
+    Ok(Connected(fd))
 }
 
 fn connect_to(fd: &OwnedFd, address: &impl SocketAddrArg) -> io::Result<()> {

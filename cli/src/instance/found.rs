@@ -35,11 +35,21 @@ pub(super) fn meant(chosen: &Chosen) -> Result<Instance, Failure> {
 
 /// Returns the instances that run, by name.
 fn running() -> Vec<Instance> {
+    instances().into_iter().filter(Instance::is_running).collect()
+}
+
+/// Says whether no instance but this one runs.
+pub(super) fn is_only(instance: &Instance) -> bool {
+    !instances().iter().any(|other| other != instance && other.is_running())
+}
+
+/// Returns every instance that has a folder, by name.
+fn instances() -> Vec<Instance> {
     let entries = fs::read_dir(folder::base()).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<InstanceName>().ok());
     let mut names: Vec<_> = names.collect();
     names.sort();
-    names.iter().filter_map(|name| Instance::of(name).ok()).filter(Instance::is_running).collect()
+    names.iter().filter_map(|name| Instance::of(name).ok()).collect()
 }
 
 /// Says what runs, and what to type for each.

@@ -8,7 +8,7 @@ use super::log::Log;
 use super::member::{Member, now_us};
 use super::printer::Printer;
 use super::report::Report;
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, Source};
 
 /// Who speaks in the log where no process does.
 const SUPERVISOR: &str = "up";
@@ -32,7 +32,10 @@ impl Crew {
             log: Log::default(),
             printer,
             name: configuration.name.to_string(),
-            config: configuration.source.to_string(),
+            config: match &configuration.source {
+                Source::File(path) => std::path::absolute(path).unwrap_or(path.clone()).display().to_string(),
+                built_in @ Source::BuiltIn(_) => built_in.to_string(),
+            },
             since_us: now_us(),
         }
     }

@@ -4,8 +4,7 @@ use std::fmt::Write;
 
 use soquete_node::config::{Direction, LineConfig, LineKind, ProcessConfig};
 
-use super::report::Report;
-use crate::arguments::Chosen;
+use super::report::{Report, quoted};
 use crate::configuration::Configuration;
 
 /// How `up` goes on after these lines.
@@ -17,8 +16,17 @@ pub(super) enum Place {
     Background,
 }
 
+/// Whether a command has to name the instance that it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// No other runs.
+    Only,
+    /// It has to be named.
+    OfSeveral,
+}
+
 /// Says what runs and what to type next, all of it from the configuration and from what runs.
-pub(super) fn guide(configuration: &Configuration, report: &Report, chosen: &Chosen, place: Place) -> String {
+pub(super) fn guide(configuration: &Configuration, report: &Report, place: Place, choice: Choice) -> String {
     let mut text = String::from("\n");
     for (config, process) in configuration.processes.iter().zip(&report.processes) {
         let pid = process.pid.map_or(String::from("none"), |pid| pid.to_string());
@@ -33,15 +41,20 @@ pub(super) fn guide(configuration: &Configuration, report: &Report, chosen: &Cho
         Place::Foreground => "\nType in another terminal:\n",
         Place::Background => "\nType next:\n",
     });
-    let which = chosen.config.as_ref().map_or(String::new(), |file| format!(" -c {}", quoted(&file.to_string_lossy())));
+    let which = match choice {
+        Choice::Only => String::new(),
+        Choice::OfSeveral => format!(" {}", report.choice()),
+    };
     if let Some((process, config)) = first(configuration, Direction::Input) {
+        let line = path(configuration, process, config);
+        command(&mut text, &format!("press {line}{which}"), &format!("presses {line}"));
         if let LineKind::Fifo { path, .. } = &config.kind {
-            row(&mut text, &format!("echo \"0\" > {}", quoted(&path.to_string_lossy())), "presses it");
+            row(&mut text, &format!("echo \"0\" > {}", quoted(&path.to_string_lossy())), "does the same");
         }
-        command(&mut text, &format!("press {}{which}", path(configuration, process, config)), "presses it");
     }
     if let Some((process, config)) = first(configuration, Direction::Output) {
-        command(&mut text, &format!("toggle {}{which}", path(configuration, process, config)), "switches it");
+        let line = path(configuration, process, config);
+        command(&mut text, &format!("toggle {line}{which}"), &format!("switches {line}"));
         command(&mut text, &format!("watch{which}"), "shows each change");
     }
     command(&mut text, &format!("status{which}"), "shows how everything is");
@@ -78,27 +91,5 @@ fn path(configuration: &Configuration, process: &ProcessConfig, line: &LineConfi
     match lines.filter(|other| other.name == line.name).count() {
         1 => line.name.to_string(),
         _ => format!("{}/{}", process.name, line.name),
-    }
-}
-
-/// Writes a word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.into()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_survives_the_shell() {
-        assert_eq!(quoted("/tmp/tcp_file"), "/tmp/tcp_file");
-        assert_eq!(quoted("/tmp/my file"), "'/tmp/my file'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

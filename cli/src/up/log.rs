@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn lines_come_back_in_chunks_that_follow_each_other() {
         let mut log = Log::default();
-        ["one", "two", "three"].map(|line| log.push(line));
+        ["one", "two", "three"].iter().for_each(|line| log.push(line));
         assert_eq!(log.chunk(0, 8), (2, "one\ntwo\n".into()));
         assert_eq!(log.chunk(2, 1), (3, "three\n".into()), "one line goes whatever its length");
         assert_eq!(log.chunk(3, 8), (3, String::new()));

@@ -11,7 +11,7 @@ pub(crate) struct Report {
     pub(crate) pid: u32,
     /// What the instance is called.
     pub(crate) name: String,
-    /// Where its configuration was read: a path, or `built-in pc`.
+    /// Where its configuration was read: an absolute path, or `built-in pc`.
     pub(crate) config: String,
     /// When `up` began.
     pub(crate) since_us: u64,
@@ -57,8 +57,18 @@ impl Report {
     pub(crate) fn choice(&self) -> String {
         match self.config.strip_prefix("built-in ") {
             Some(platform) => format!("--platform {platform}"),
-            None => format!("-c {}", self.config),
+            None => format!("-c {}", quoted(&self.config)),
         }
+    }
+}
+
+/// Writes a word as a shell reads it.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
@@ -71,5 +81,12 @@ mod tests {
         let states = [State::Starting, State::Ready, State::Waiting, State::Stopping, State::Stopped];
         let words = serde_json::to_string(&states).unwrap();
         assert_eq!(words, r#"["starting","ready","waiting","stopping","stopped"]"#);
+    }
+
+    #[test]
+    fn a_word_survives_the_shell() {
+        assert_eq!(quoted("/tmp/tcp_file"), "/tmp/tcp_file");
+        assert_eq!(quoted("/tmp/my file"), "'/tmp/my file'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

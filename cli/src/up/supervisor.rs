@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use soquete::{Clock, Hub, SourceId};
+use soquete::{Clock, Endpoint, Hub, SourceId};
 
 use super::child::Child;
 use super::control::{Desk, Wishes};
@@ -15,7 +15,7 @@ use super::crew::Crew;
 use super::member::{Member, Phase, Running, STOP_TIMEOUT};
 use super::readiness::Readiness;
 use super::signals::Signals;
-use crate::instance::{Instance, Lock};
+use crate::instance::{Instance, Lock, remove_dead};
 use crate::output::{Exit, Failure};
 
 /// Octets that one read of what a process prints may bring.
@@ -59,6 +59,8 @@ pub(super) struct Means {
     pub(super) readiness: Readiness,
     pub(super) interrupts: Signals,
     pub(super) terminations: Signals,
+    /// The Unix sockets with a file that the processes serve.
+    pub(super) unix_paths: Vec<Endpoint>,
     /// The effective configuration, as processes read it.
     pub(super) configuration: Arc<str>,
 }
@@ -118,9 +120,11 @@ impl Supervisor {
     /// # Errors
     /// What ended it before its time.
     pub(super) fn finish(mut self) -> Result<(), Failure> {
-        let Means { mut hub, instance, lock, readiness, .. } = self.means;
+        let Means { mut hub, instance, lock, readiness, unix_paths, .. } = self.means;
         hub.close_listeners();
         drop(readiness);
+        // What was stopped by force could not remove them itself.
+        unix_paths.iter().for_each(remove_dead);
         instance.clean();
         lock.remove_file();
         instance.remove_folder();

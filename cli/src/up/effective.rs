@@ -1,0 +1,140 @@
+//! Writes a configuration as TOML, with every default filled in: what a process is told through its standard input.
+//!
+//! The same text as that of `soquete config show`.
+
+use std::fmt::{self, Display};
+
+use soquete_node::config::{
+    Direction, Level, LineConfig, LineKind, Preset, ProcessConfig, RuleConfig, Serve, Timeout, Trigger,
+};
+
+use crate::configuration::Configuration;
+
+/// A configuration that displays as the TOML it could have been read from.
+pub(super) struct Shown<'a>(pub(super) &'a Configuration);
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Configuration { name, source, processes } = self.0;
+        // A path may have a line break in it, which would end the comment.
+        let source: String = source.to_string().escape_debug().collect();
+        writeln!(f, "# The effective configuration, every default filled in. Source: {source}")?;
+        writeln!(f, "name = {}", quoted(name))?;
+        processes.iter().try_for_each(|config| process(f, config))
+    }
+}
+
+fn process(f: &mut fmt::Formatter<'_>, config: &ProcessConfig) -> fmt::Result {
+    let ProcessConfig { name, serve, lines, rules, syslog } = config;
+    let name = key(name);
+    writeln!(f, "\n[processes.{name}]")?;
+    match serve.as_slice() {
+        [] => writeln!(f, "serve = []")?,
+        endpoints => {
+            writeln!(f, "serve = [")?;
+            endpoints.iter().try_for_each(|serve| endpoint(f, serve))?;
+            writeln!(f, "]")?;
+        }
+    }
+    match syslog {
+        Some(path) => writeln!(f, "syslog = {}", quoted(path.display()))?,
+        None => writeln!(f, "syslog = \"off\"")?,
+    }
+    for config in lines {
+        writeln!(f, "\n[processes.{name}.lines.{}]", key(&config.name))?;
+        line(f, config)?;
+    }
+    for config in rules {
+        writeln!(f, "\n[[processes.{name}.rules]]")?;
+        rule(f, config)?;
+    }
+    Ok(())
+}
+
+fn endpoint(f: &mut fmt::Formatter<'_>, serve: &Serve) -> fmt::Result {
+    let Serve { at, speak, anyone_from, backlog, mode } = serve;
+    write!(f, "    {{ at = {}, speak = {}", quoted(at), list(speak.iter()))?;
+    if !anyone_from.is_empty() {
+        write!(f, ", anyone-from = {}", list(anyone_from))?;
+    }
+    write!(f, ", backlog = {backlog}")?;
+    if let Some(mode) = mode {
+        write!(f, ", mode = \"{mode:04o}\"")?;
+    }
+    writeln!(f, " }},")
+}
+
+fn line(f: &mut fmt::Formatter<'_>, config: &LineConfig) -> fmt::Result {
+    let LineConfig { name: _, kind, start, stop, safe } = config;
+    match kind.direction() {
+        Direction::Input => writeln!(f, "input = {}", quoted(kind))?,
+        Direction::Output => {
+            writeln!(f, "output = {}", quoted(kind))?;
+            writeln!(f, "start = \"{}\"", preset(*start))?;
+            writeln!(f, "stop = \"{}\"", preset(*stop))?;
+            writeln!(f, "safe = \"{}\"", level(*safe))?;
+        }
+    }
+    match kind {
+        LineKind::Fifo { mode, .. } => writeln!(f, "mode = \"{mode:04o}\""),
+        _ => Ok(()),
+    }
+}
+
+fn rule(f: &mut fmt::Formatter<'_>, config: &RuleConfig) -> fmt::Result {
+    let RuleConfig { line, on, send, to, delivery, within } = config;
+    let trigger = match on {
+        Trigger::Release => "release",
+        _ => "press",
+    };
+    writeln!(f, "on = {}", quoted(format_args!("{line} {trigger}")))?;
+    writeln!(f, "send = {}", list(send))?;
+    if !to.is_empty() {
+        writeln!(f, "to = {}", list(to))?;
+        writeln!(f, "as = \"{delivery}\"")?;
+    }
+    match Timeout::try_from(*within) {
+        Ok(within) => writeln!(f, "within = \"{within}\""),
+        Err(_) => Ok(()),
+    }
+}
+
+fn preset(preset: Preset) -> &'static str {
+    match preset {
+        Preset::On => "on",
+        Preset::Off => "off",
+        Preset::Keep => "keep",
+    }
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::On => "on",
+        Level::Off => "off",
+    }
+}
+
+/// Writes a name as a key: bare where TOML allows it.
+fn key(name: impl Display) -> String {
+    let name = name.to_string();
+    let is_bare = name.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'-'));
+    if is_bare { name } else { quoted(name) }
+}
+
+fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(quoted).collect();
+    format!("[{}]", items.join(", "))
+}
+
+/// Writes a basic string of TOML.
+fn quoted(text: impl Display) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.to_string().chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            control if control.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(control))),
+            character => quoted.push(character),
+        }
+    }
+    quoted + "\""
+}
