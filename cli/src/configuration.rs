@@ -29,6 +29,7 @@ use crate::arguments::{Chosen, Platform};
 use crate::output::{Exit, Failure};
 
 pub(crate) use command::run;
+pub(crate) use show::Shown;
 pub(crate) use source::Source;
 
 use report::Report;
@@ -60,6 +61,14 @@ pub(crate) fn load(chosen: &Chosen) -> Result<Configuration, Failure> {
         (None, Some(platform)) => from_source(Source::BuiltIn(platform)),
         (None, None) => from_source(source::search(&source::environment)),
     }
+}
+
+/// Reads a configuration that another process has shown, whose text calls itself `name`.
+///
+/// # Errors
+/// The text is none that [`Shown`] writes.
+pub(crate) fn read_shown(name: &Path, text: &[u8]) -> Result<Configuration, Failure> {
+    parse(Source::File(name.into()), text).map_err(|wrong| Failure::Wrong { exit: Exit::WrongUsage, wrong, act: None })
 }
 
 fn from_source(source: Source) -> Result<Configuration, Failure> {

@@ -6,6 +6,7 @@
 //! | `bench` | how fast it is on this machine |
 //! | `command` | one command to a line, or a question about lines |
 //! | `configuration` | finds, reads, checks and shows the configuration |
+//! | `dispatch` | which module does which command |
 //! | `down` | stops what `up` runs |
 //! | `instance` | the folder where what `up` runs is found |
 //! | `logs` | what the processes say, and have said |
@@ -22,6 +23,7 @@ mod arguments;
 mod bench;
 mod command;
 mod configuration;
+mod dispatch;
 mod down;
 mod instance;
 mod logs;
@@ -36,33 +38,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
-use output::Failure;
+use arguments::Arguments;
 
 fn main() -> ExitCode {
     output::finish(match Arguments::try_parse() {
-        Ok(arguments) => run(arguments),
+        Ok(arguments) => dispatch::run(arguments),
         Err(error) => arguments::print_or_refuse(&error),
     })
-}
-
-fn run(arguments: Arguments) -> Result<(), Failure> {
-    match arguments.command {
-        None => arguments::print_help(),
-        Some(Command::Config(command)) => configuration::run(&command),
-        Some(Command::Completions(completions)) => completions.print(),
-        Some(Command::Manual(manual)) => manual.print(),
-        Some(Command::Up(up)) => up::run(&up),
-        Some(Command::Down(down)) => down::run(&down),
-        Some(Command::Logs(logs)) => logs::run(&logs),
-        Some(Command::Run(run)) => run::run(&run),
-        Some(Command::Lines(reached)) => command::lines(&reached),
-        Some(Command::Get(get)) => command::get(&get),
-        Some(Command::Set(set)) => command::set(&set),
-        Some(Command::Toggle(toggle)) => command::toggle(&toggle),
-        Some(Command::Press(press)) => command::press(&press),
-        Some(Command::Watch(watch)) => watch::run(&watch),
-        Some(Command::Status(status)) => status::run(&status),
-        Some(Command::Bench(bench)) => bench::run(&bench),
-    }
 }

@@ -5,13 +5,13 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::{process, thread};
 
-use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use signal_hook::consts::SIGINT;
@@ -19,8 +19,8 @@ use signal_hook::flag;
 use soquete_node::config::{ProcessConfig, ProcessName};
 use soquete_node::{Process, ProcessError, Surroundings};
 
-use crate::arguments::{Chosen, Run};
-use crate::configuration::{Configuration, load};
+use crate::arguments::Run;
+use crate::configuration::{Configuration, load, read_shown};
 use crate::instance::Instance;
 use crate::output::{Exit, Failure};
 use crate::up::child::{CONFIGURATION_END, is_supervised};
@@ -76,11 +76,7 @@ fn configuration_from(mut lifeline: &File) -> Result<Configuration, Failure> {
         }
     }
     text.pop();
-    // It is read as any file is, though it is none that anybody else could change.
-    let mut file = File::from(memfd_create("configuration", MemfdFlags::CLOEXEC).map_err(|errno| cut(errno.into()))?);
-    file.write_all(&text).map_err(cut)?;
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    load(&Chosen { config: Some(path.into()), platform: None })
+    read_shown(Path::new("the configuration that `up` read"), &text)
 }
 
 /// Takes one process out of a configuration.

@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `supervisor` | the loop: when what is started, stopped, started again |
 //! | `member`, `child` | a process of the configuration; while it runs, its descriptors |
-//! | `effective` | the configuration as a process reads it |
 //! | `crew`, `log`, `lines` | all processes, and what they say |
 //! | `readiness`, `signals` | what the loop hears of besides |
 //! | `control`, `report` | the control socket, and what it tells |
@@ -17,7 +16,6 @@ pub(crate) mod child;
 mod control;
 mod crew;
 mod detach;
-mod effective;
 mod guide;
 mod lines;
 mod log;
@@ -42,7 +40,7 @@ use soquete::{Endpoint, Framing, Hub, Limits, ListenOptions, UnixName};
 use soquete_proto::server::Options;
 
 use crate::arguments::Up;
-use crate::configuration::{Configuration, apply_anyone_from, load};
+use crate::configuration::{Configuration, Shown, apply_anyone_from, load};
 use crate::instance::{Instance, Lock};
 use crate::output::{Exit, Failure};
 
@@ -163,7 +161,7 @@ fn means(configuration: &Configuration, instance: Instance, lock: Lock) -> Resul
         interrupts: catch(&[SIGINT])?,
         terminations: catch(&signals::terminations())?,
         unix_paths: served.filter(is_path).cloned().collect(),
-        configuration: Arc::from(effective::Shown(configuration).to_string()),
+        configuration: Arc::from(Shown(configuration).to_string()),
     })
 }
 

@@ -9,7 +9,7 @@ use soquete_node::config::{
 use super::Configuration;
 
 /// A configuration that displays as the TOML it could have been read from.
-pub(super) struct Shown<'a>(pub(super) &'a Configuration);
+pub(crate) struct Shown<'a>(pub(crate) &'a Configuration);
 
 impl Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
