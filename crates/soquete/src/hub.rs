@@ -98,18 +98,30 @@ enum Slot {
 pub struct Hub {
     poller: Poller,
     slots: Slab<Slot>,
-    services: Vec<Service>,
-    mailbox: Arc<Mailbox>,
+    shared: Shared,
     limits: Limits,
     counts: Counts,
-    scratch: Box<[u8]>,
-    out: Vec<u8>,
     ready: VecDeque<SourceId>,
     drained: VecDeque<ConnectionId>,
     /// Given up for a moment when no other descriptor is left, so that a newcomer can be taken off the queue.
     reserve: Option<OwnedFd>,
     generation: u32,
     is_ticking: bool,
+}
+
+/// What every connection is lent for its turns.
+struct Shared {
+    services: Vec<Service>,
+    mailbox: Arc<Mailbox>,
+    scratch: Box<[u8]>,
+    out: Vec<u8>,
+}
+
+impl Shared {
+    fn lend(&mut self, now: Duration) -> Lent<'_> {
+        let Shared { services, mailbox, scratch, out } = self;
+        Lent { now, scratch, out, services, mailbox }
+    }
 }
 
 impl Hub {
@@ -122,12 +134,14 @@ impl Hub {
         let mut hub = Hub {
             poller: Poller::new().map_err(failed)?,
             slots: Slab::new(),
-            services: Vec::new(),
-            mailbox: Mailbox::new().map_err(failed)?,
+            shared: Shared {
+                services: Vec::new(),
+                mailbox: Mailbox::new().map_err(failed)?,
+                scratch: vec![0; SCRATCH_LEN_BYTES].into_boxed_slice(),
+                out: Vec::new(),
+            },
             limits,
             counts: Counts::default(),
-            scratch: vec![0; SCRATCH_LEN_BYTES].into_boxed_slice(),
-            out: Vec::new(),
             ready: VecDeque::new(),
             drained: VecDeque::new(),
             reserve: accept::reserve(),
@@ -135,7 +149,7 @@ impl Hub {
             is_ticking: false,
         };
         let bell = hub.slots.insert(Slot::Bell);
-        hub.poller.add(hub.mailbox.as_fd(), bell, Interest::Read).map_err(failed)?;
+        hub.poller.add(hub.shared.mailbox.as_fd(), bell, Interest::Read).map_err(failed)?;
         let ticker = hub.slots.insert(Slot::Ticker);
         hub.poller.add_ticker(ticker).map_err(failed)?;
         Ok(hub)
@@ -143,8 +157,8 @@ impl Hub {
 
     /// Adds a service; its endpoints come by [`listen`](Hub::listen). Returns its number, counted from 0.
     pub fn add_service(&mut self, framing: Framing, options: soquete_proto::server::Options) -> usize {
-        self.services.push(Service::new(framing, options));
-        self.services.len() - 1
+        self.shared.services.push(Service::new(framing, options));
+        self.shared.services.len() - 1
     }
 
     /// Listens at `endpoint` for a service; returns where it really listens.
@@ -212,12 +226,12 @@ impl Hub {
 
     /// Returns a handle by which any thread can stop [`Server::run`](crate::Server::run) or wake a turn.
     pub fn stopper(&self) -> Stopper {
-        Stopper(self.mailbox.clone())
+        Stopper(self.shared.mailbox.clone())
     }
 
     /// Says whether a [`Stopper`] was used.
     pub fn is_stopped(&self) -> bool {
-        self.mailbox.is_stopped()
+        self.shared.mailbox.is_stopped()
     }
 
     /// Returns numbers for status.
@@ -238,13 +252,13 @@ impl Hub {
     /// # Errors
     /// What the wait itself can say; a failing connection ends and is no error of the loop.
     pub fn turn<H: Handler>(&mut self, timeout: Option<Duration>, handler: &mut H) -> Result<(), Error> {
-        if self.mailbox.has_letters() {
+        if self.shared.mailbox.has_letters() {
             self.deliver_letters(handler);
         }
-        let may_sleep = self.ready.is_empty() && self.drained.is_empty() && self.mailbox.fall_asleep();
+        let may_sleep = self.ready.is_empty() && self.drained.is_empty() && self.shared.mailbox.fall_asleep();
         let timeout = if may_sleep { timeout } else { Some(Duration::ZERO) };
         let events = self.wait(timeout);
-        self.mailbox.wake();
+        self.shared.mailbox.wake();
         let events = events.map_err(|error| Error::without_address(Operation::Poll, error))?;
         let now = Clock::now();
         let mut listeners = Vec::new();
@@ -252,7 +266,7 @@ impl Hub {
             match self.slots.get(key) {
                 Some(Slot::Connection { .. }) => self.serve(key, flags, now, handler),
                 Some(Slot::Source { .. }) => self.ready.push_back(SourceId(key)),
-                Some(Slot::Bell) => self.mailbox.silence(),
+                Some(Slot::Bell) => self.shared.mailbox.silence(),
                 Some(Slot::Ticker) => self.tick(now, handler),
                 // Newcomers last, so that a key that was freed in this batch is not used again within it.
                 Some(Slot::Listener { .. }) => listeners.push(key),
@@ -263,7 +277,7 @@ impl Hub {
         for key in listeners {
             self.accept(key, now, handler);
         }
-        if self.mailbox.has_letters() {
+        if self.shared.mailbox.has_letters() {
             self.deliver_letters(handler);
         }
         Ok(())
@@ -318,13 +332,7 @@ impl Hub {
         turn: impl FnOnce(&mut Connection, &mut Lent<'_>, &mut H, Interest) -> Turn,
     ) -> Option<Interest> {
         let Some(Slot::Connection { connection, interest }) = self.slots.get_mut(key) else { return None };
-        let mut lent = Lent {
-            now,
-            scratch: &mut self.scratch,
-            out: &mut self.out,
-            services: &mut self.services,
-            mailbox: &self.mailbox,
-        };
+        let mut lent = self.shared.lend(now);
         let wanted = match turn(connection, &mut lent, handler, *interest) {
             Turn::Idle => Interest::Read,
             Turn::Blocked => Interest::Write,
@@ -343,14 +351,8 @@ impl Hub {
 
     fn remove<H: Handler>(&mut self, key: usize, now: Duration, ending: &Ending, handler: &mut H) {
         let Some(Slot::Connection { connection, .. }) = self.slots.try_remove(key) else { return };
-        self.out.clear();
-        let mut lent = Lent {
-            now,
-            scratch: &mut self.scratch,
-            out: &mut self.out,
-            services: &mut self.services,
-            mailbox: &self.mailbox,
-        };
+        self.shared.out.clear();
+        let mut lent = self.shared.lend(now);
         connection.leave(&mut lent);
         self.counts.connections -= 1;
         handler.close(connection.id, &connection.peer, ending);
@@ -376,7 +378,7 @@ impl Hub {
                 }
             });
         }
-        for service in &mut self.services {
+        for service in &mut self.shared.services {
             service.core.sweep(now);
         }
         self.set_ticking(self.counts.connections > 0);

@@ -1,6 +1,6 @@
 //! How newcomers come in.
 
-use super::connection::{Connection, Lent};
+use super::connection::Connection;
 use super::poller::Interest;
 use super::{ConnectionId, Ending, Handler, Hub, Slot};
 use crate::{Peer, Stream};
@@ -61,13 +61,7 @@ impl Hub {
         let entry = self.slots.vacant_entry();
         let key = entry.key();
         let id = ConnectionId((u64::from(self.generation) << 32) | key as u64);
-        let lent = Lent {
-            now,
-            scratch: &mut self.scratch,
-            out: &mut self.out,
-            services: &mut self.services,
-            mailbox: &self.mailbox,
-        };
+        let lent = self.shared.lend(now);
         let connection = Box::new(Connection::new(id, stream, peer, service, admitted, &lent));
         entry.insert(Slot::Connection { connection, interest: Interest::None });
         self.counts.connections += 1;

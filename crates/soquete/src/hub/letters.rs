@@ -6,7 +6,7 @@ use crate::Clock;
 
 impl Hub {
     pub(super) fn deliver_letters<H: Handler>(&mut self, handler: &mut H) {
-        for letter in self.mailbox.take() {
+        for letter in self.shared.mailbox.take() {
             self.deliver(&letter, handler);
         }
     }
@@ -17,11 +17,11 @@ impl Hub {
             connection.settle();
         }
         if let Some(ticket) = letter.ticket {
-            let service = &mut self.services[letter.service];
+            let service = &mut self.shared.services[letter.service];
             to = service.core.route(ticket).map(ConnectionId);
             if to.is_none_or(|to| !Self::is_there(&self.slots, to)) {
                 // The client is away: what must not be done twice is remembered until it is back.
-                let _ = service.core.answer(ticket, letter.answer(), None, &mut self.out);
+                let _ = service.core.answer(ticket, letter.answer(), None, &mut self.shared.out);
                 return;
             }
         }
