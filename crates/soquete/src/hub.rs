@@ -87,7 +87,7 @@ pub struct Counts {
 }
 
 enum Slot {
-    Listener { listener: Listener, service: usize, burst: u32 },
+    Listener { listener: Listener, service: usize, streak: u32 },
     Connection { connection: Box<Connection>, interest: Interest },
     Source { fd: OwnedFd },
     Bell,
@@ -180,7 +180,7 @@ impl Hub {
         listener.set_nonblocking(true).map_err(failed)?;
         let entry = self.slots.vacant_entry();
         self.poller.add(listener.as_fd(), entry.key(), Interest::Read).map_err(failed)?;
-        entry.insert(Slot::Listener { listener, service, burst: 1 });
+        entry.insert(Slot::Listener { listener, service, streak: 0 });
         Ok(local)
     }
 

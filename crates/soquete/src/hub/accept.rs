@@ -13,9 +13,8 @@ const ACCEPT_MAX: u32 = 32;
 
 impl Hub {
     pub(super) fn accept<H: Handler>(&mut self, key: usize, now: Duration, handler: &mut H) {
-        let Some(Slot::Listener { burst, .. }) = self.slots.get(key) else { return };
-        // One a turn costs no call in vain while clients come one by one; a queue doubles it.
-        let burst = *burst;
+        let Some(Slot::Listener { streak, .. }) = self.slots.get(key) else { return };
+        let burst = burst(*streak);
         let mut accepted = 0;
         while accepted < burst {
             let Some(Slot::Listener { listener, service, .. }) = self.slots.get(key) else { return };
@@ -32,8 +31,8 @@ impl Hub {
             }
             accepted += 1;
         }
-        if let Some(Slot::Listener { burst, .. }) = self.slots.get_mut(key) {
-            *burst = if accepted < *burst { 1 } else { (*burst * 2).min(ACCEPT_MAX) };
+        if let Some(Slot::Listener { streak, .. }) = self.slots.get_mut(key) {
+            *streak = if accepted < burst { 0 } else { streak.saturating_add(1) };
         }
     }
 
@@ -86,6 +85,14 @@ impl Hub {
         self.remove(key, now, &Ending::Refused("silent, and its place was needed".into()), handler);
         true
     }
+}
+
+/// Returns how many newcomers a turn takes after `streak` turns in which it found as many as it looked for.
+///
+/// Clients that come one by one are taken one a turn, since each look for another would be a call in vain. Only a queue
+/// makes a long streak, and it is taken ever faster.
+fn burst(streak: u32) -> u32 {
+    (1 << (streak / 8).min(5)).min(ACCEPT_MAX)
 }
 
 /// Opens the descriptor that is given up for a moment when there is no other.

@@ -39,6 +39,7 @@ pub trait Handler {
 }
 
 impl<F: FnMut(Exchange<'_>)> Handler for F {
+    #[inline(always)] // Out of line the exchange is copied once more.
     fn receive(&mut self, exchange: Exchange<'_>) {
         self(exchange);
     }
