@@ -1,5 +1,7 @@
 //! The server and the client, over every kind of endpoint.
 
+#![allow(clippy::unwrap_used, reason = "clippy sees a test only in a function marked as one")]
+
 use soquete::{Bounds, Client, ClientOptions, Endpoint, Exchange, Framing, Received, Server};
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,5 +1,7 @@
 //! Rust types as messages: what one end says is what the other hears, and nothing else is taken for it.
 
+#![allow(clippy::unwrap_used, reason = "clippy sees a test only in a function marked as one")]
+
 use serde::{Deserialize, Serialize};
 use soquete::typed::{Message, Mismatch, Question, Responder, Subscribe, decode};
 use soquete::{

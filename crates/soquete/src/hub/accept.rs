@@ -11,6 +11,9 @@ use std::time::Duration;
 /// Connections accepted in one turn at the most: unbounded accepting starves those that are there.
 const ACCEPT_MAX: u32 = 32;
 
+/// How long the loop waits when not even the reserved descriptor is left.
+const PAUSE: Duration = Duration::from_millis(10);
+
 impl Hub {
     pub(super) fn accept<H: Handler>(&mut self, key: usize, now: Duration, handler: &mut H) {
         let Some(Slot::Listener { streak, .. }) = self.slots.get(key) else { return };
@@ -40,7 +43,10 @@ impl Hub {
     /// listener does not stay readable for ever.
     fn turn_away(&mut self, key: usize) {
         self.counts.turned_away += 1;
-        self.reserve = None;
+        if self.reserve.take().is_none() {
+            // Not even one is left. A pause of the whole loop is better than a loop without one.
+            std::thread::sleep(PAUSE);
+        }
         if let Some(Slot::Listener { listener, .. }) = self.slots.get(key)
             && let Ok((stream, _)) = listener.accept()
         {

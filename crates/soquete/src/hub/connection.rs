@@ -5,7 +5,7 @@ mod speak;
 use super::ConnectionId;
 use super::handler::{Ending, Fate, Handler, Tongue, put_err, put_stream};
 use super::mailbox::{Letter, Mailbox};
-use super::service::{Bounds, Framing, Service};
+use super::service::{Bounds, Framing, Service, TEXT_BOUNDS};
 use crate::stream::{Peer, Stream};
 use soquete_proto::handshake::Code;
 use soquete_proto::server::Link;
@@ -74,6 +74,8 @@ pub(super) struct Connection {
     input: Vec<u8>,
     output: Vec<u8>,
     fate: Fate,
+    /// Whether an octet has ever come.
+    has_spoken: bool,
     has_ended: bool,
     heard_at: Duration,
     /// The peer did not take events fast enough; some were not queued.
@@ -105,6 +107,7 @@ impl Connection {
             input: Vec::new(),
             output: Vec::new(),
             fate: Fate::default(),
+            has_spoken: false,
             has_ended: false,
             heard_at: lent.now,
             is_lagging: false,
@@ -113,7 +116,7 @@ impl Connection {
 
     /// Says whether no octet has ever come.
     pub(super) fn is_silent(&self) -> bool {
-        matches!(self.codec, Codec::Undecided)
+        !self.has_spoken
     }
 
     pub(super) fn opened_at(&self) -> Duration {
@@ -126,7 +129,10 @@ impl Connection {
 
     /// Reads once, uses what came, sends what that gave.
     pub(super) fn read_turn<H: Handler>(&mut self, lent: &mut Lent<'_>, handler: &mut H) -> Turn {
-        self.heard_at = lent.now;
+        if !matches!(self.codec, Codec::Lingering { .. }) {
+            // Who was refused and drips on is cut off all the same.
+            self.heard_at = lent.now;
+        }
         let kept = self.input.len();
         let read = if kept < lent.scratch.len() / 2 {
             lent.scratch[..kept].copy_from_slice(&self.input);
@@ -202,6 +208,7 @@ impl Connection {
 
     fn use_input<H: Handler>(&mut self, input: &[u8], lent: &mut Lent<'_>, handler: &mut H) -> Turn {
         let mut rest = input;
+        self.has_spoken = true;
         if let (Codec::Undecided, Some(&first)) = (&self.codec, rest.first()) {
             self.decide(first, lent);
         }
@@ -233,7 +240,8 @@ impl Connection {
                 break turn;
             }
         };
-        if !rest.is_empty() {
+        // Behind a goodbye nothing counts, and what nobody will use must not be kept.
+        if !rest.is_empty() && !self.fate.close {
             self.input.extend_from_slice(rest);
         }
         turn
@@ -251,17 +259,26 @@ impl Connection {
                 // Too long a reply is told to the client.
                 let _ = lent.services[self.service].core.answer(ticket, letter.answer(), Some(link), lent.out);
             }
-            (Codec::Line(_) | Codec::Text { .. } | Codec::Raw(_), None) => {
-                let is_line = !matches!(self.codec, Codec::Raw(_));
-                match &letter.answer {
-                    Ok(payload) => put_stream(lent.out, payload, is_line, usize::MAX).unwrap_or_default(),
-                    Err((_, text)) if is_line => put_err(lent.out, text),
-                    Err(_) => {}
-                }
-            }
+            (Codec::Line(_) | Codec::Text { .. } | Codec::Raw(_), None) => self.answer_stream(letter, lent),
             _ => {}
         }
         self.resume_turn(lent, handler)
+    }
+
+    /// Appends an answer that was given later to a stream without sessions; one that is too long is not sent at all.
+    fn answer_stream(&self, letter: &Letter, lent: &mut Lent<'_>) {
+        let (is_line, bounds) = match &self.codec {
+            Codec::Raw(bounds) => (false, *bounds),
+            Codec::Line(bounds) => (true, *bounds),
+            _ => (true, TEXT_BOUNDS),
+        };
+        let refused = match &letter.answer {
+            Ok(payload) => put_stream(lent.out, payload, is_line, bounds.send_max_bytes).err().map(|e| e.to_string()),
+            Err((_, text)) => Some(text.to_string()),
+        };
+        if let (Some(why), Codec::Text { .. } | Codec::Line(_)) = (refused, &self.codec) {
+            put_err(lent.out, &why);
+        }
     }
 
     /// Sends what is gathered, and what could not be sent before it.
@@ -281,7 +298,7 @@ impl Connection {
             _ if self.fate.close && self.fate.deferred == 0 => {
                 Turn::Closed(if self.has_ended { Ending::Left } else { Ending::Closed })
             }
-            Codec::Frames(_) => Turn::Idle,
+            Codec::Frames(_) if !self.fate.close => Turn::Idle,
             _ if self.fate.deferred > 0 => Turn::Waiting,
             _ => Turn::Idle,
         }
@@ -314,8 +331,10 @@ impl Connection {
     /// Looks after silence. `silence` is the time to the first octet, `idle` the time between two lines.
     pub(super) fn tick(&mut self, silence: Duration, idle: Duration, lent: &mut Lent<'_>) -> Turn {
         let quiet = lent.now.saturating_sub(self.heard_at);
+        if !self.has_spoken && quiet >= silence {
+            return Turn::Closed(Ending::Refused(format!("silent for {silence:?}")));
+        }
         match &mut self.codec {
-            Codec::Undecided if quiet >= silence => Turn::Closed(Ending::Refused(format!("silent for {silence:?}"))),
             Codec::Lingering { why, .. } if quiet >= super::LINGER_TIMEOUT => Turn::Closed(why.clone()),
             Codec::Text { .. } if quiet >= idle && !self.fate.stay && self.fate.deferred == 0 => {
                 put_err(lent.out, &format!("idle for {idle:?}"));

@@ -1,7 +1,7 @@
 //! How answers that were given later come to their connections.
 
 use super::mailbox::Letter;
-use super::{ConnectionId, Handler, Hub};
+use super::{ConnectionId, Handler, Hub, Shared};
 use crate::Clock;
 
 impl Hub {
@@ -12,22 +12,28 @@ impl Hub {
     }
 
     fn deliver<H: Handler>(&mut self, letter: &Letter, handler: &mut H) {
-        let mut to = Some(letter.connection);
-        if let Some(connection) = self.connection_mut(letter.connection) {
+        let now = Clock::now();
+        let from = letter.connection;
+        if let Some(connection) = self.connection_mut(from) {
             connection.settle();
         }
-        if let Some(ticket) = letter.ticket {
-            let service = &mut self.shared.services[letter.service];
-            to = service.core.route(ticket).map(ConnectionId);
-            if to.is_none_or(|to| !Self::is_there(&self.slots, to)) {
+        let to = match letter.ticket {
+            Some(ticket) => self.shared.services[letter.service].core.route(ticket).map(ConnectionId),
+            None => Some(from),
+        };
+        match (to.filter(|to| Self::is_there(&self.slots, *to)), letter.ticket) {
+            (Some(to), _) => self
+                .with(to.key(), now, handler, |connection, lent, handler, _| connection.answer(letter, lent, handler)),
+            (None, Some(ticket)) => {
                 // The client is away: what must not be done twice is remembered until it is back.
-                let _ = service.core.answer(ticket, letter.answer(), None, &mut self.shared.out);
-                return;
+                let Shared { services, out, .. } = &mut self.shared;
+                let _ = services[letter.service].core.answer(ticket, letter.answer(), None, out);
             }
+            (None, None) => {}
         }
-        if let Some(to) = to.filter(|to| Self::is_there(&self.slots, *to)) {
-            let now = Clock::now();
-            self.with(to.key(), now, handler, |connection, lent, handler, _| connection.answer(letter, lent, handler));
+        if to != Some(from) && Self::is_there(&self.slots, from) {
+            // Its session went elsewhere; it may have waited for nothing but this to end.
+            self.with(from.key(), now, handler, |connection, lent, handler, _| connection.resume_turn(lent, handler));
         }
     }
 }

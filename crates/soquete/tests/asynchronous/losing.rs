@@ -15,26 +15,56 @@ const SHORT: Duration = Duration::from_millis(300);
 async fn a_call_goes_on_over_the_next_connection_and_has_its_effect_once() {
     let served = serve_with("tcp://127.0.0.1:0", ALL, Limits::default(), Options::new("board"));
     // The welcome passes, the reply to the call does not.
-    let proxy = Proxy::start(&served.endpoint, |connection| match connection {
-        0 => Cut::after_answers(1),
-        _ => Cut::Never,
-    });
+    let proxy = Proxy::start_first(&served.endpoint, &[Cut::AnswerFrames(1)]);
     let client = client(&proxy.endpoint).await;
     let outcome = client.call(b"LED TOGGLE", SOON).await.unwrap();
     assert_eq!(outcome, Outcome::Done(b"OK LED TOGGLE".to_vec()));
     assert_eq!(served.log.commands(), ["LED TOGGLE"]);
-    assert!(proxy.connections() >= 2);
+    assert_eq!(proxy.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_call_that_was_refused_the_session_is_not_done_later() {
+    let served = serve();
+    let proxy = Proxy::start_first(&served.endpoint, &[Cut::Reject]);
+    let client = client(&proxy.endpoint).await;
+    assert!(client.call(b"LED TOGGLE", SOON).await.unwrap_err().is_rejected());
+    assert_eq!(client.call(b"LED ON", SOON).await.unwrap(), Outcome::Done(b"OK LED ON".to_vec()));
+    assert_eq!(served.log.commands(), ["LED ON"]);
+}
+
+#[tokio::test]
+async fn a_call_that_was_done_is_not_called_undone_by_a_later_refusal() {
+    let served = serve();
+    let proxy = Proxy::start_first(&served.endpoint, &[Cut::AnswerFrames(1), Cut::Reject]);
+    let client = client(&proxy.endpoint).await;
+    let outcome = client.call(b"LED TOGGLE", SOON).await.unwrap();
+    assert_eq!(outcome, Outcome::Done(b"OK LED TOGGLE".to_vec()));
+    assert_eq!(served.log.commands(), ["LED TOGGLE"]);
+}
+
+#[tokio::test]
+async fn a_call_outlives_a_connection_that_falls_silent_or_talks_nonsense() {
+    for cut in [Cut::Stall(0), Cut::Stall(1), Cut::Garble(0), Cut::Garble(1)] {
+        let served = serve();
+        let proxy = Proxy::start_first(&served.endpoint, &[cut]);
+        let mut options = ClientOptions::frames("board");
+        if let ClientFraming::Frames(core) = &mut options.framing {
+            core.ping_after = Duration::from_millis(100);
+        }
+        let client = AsyncClient::connect(&proxy.endpoint, options).await.unwrap();
+        let outcome = client.call(b"LED TOGGLE", SOON).await.unwrap();
+        assert_eq!(outcome, Outcome::Done(b"OK LED TOGGLE".to_vec()), "{cut:?}");
+        assert_eq!(served.log.commands(), ["LED TOGGLE"], "{cut:?}");
+    }
 }
 
 #[tokio::test]
 async fn a_request_ends_with_its_connection_and_the_next_makes_a_new_one() {
     let served = serve();
-    let proxy = Proxy::start(&served.endpoint, |connection| match connection {
-        0 => Cut::after_answers(1),
-        _ => Cut::Never,
-    });
+    let proxy = Proxy::start_first(&served.endpoint, &[Cut::AnswerFrames(1)]);
     let client = client(&proxy.endpoint).await;
-    let error = client.request(b"LATER").await.unwrap_err();
+    let error = client.request(b"LED ON").await.unwrap_err();
     assert!(error.is_closed(), "{error}");
     assert_eq!(client.request(b"LED").await.unwrap(), b"OK");
 }
@@ -73,7 +103,7 @@ async fn a_server_that_does_not_answer_leaves_a_call_unknown_and_a_stopped_one_n
     assert!(matches!(outcome, Outcome::NotDone(_)), "{outcome:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_timeout_takes_the_request_back() {
     let served = serve();
     let options = ClientOptions { timeout: Some(SHORT), ..ClientOptions::frames("board") };
@@ -114,7 +144,9 @@ async fn a_call_does_not_wait_beyond_its_time_for_a_place() {
         let client = client.clone();
         tasks.spawn(async move { client.request(b"LATER").await });
     }
-    tokio::task::yield_now().await;
+    let log = served.log.clone();
+    let is_full = move || log.wait(|seen| (seen.responders.len() == 1_024).then_some(()));
+    tokio::task::spawn_blocking(is_full).await.unwrap();
     let begin = Clock::now();
     let outcome = client.call(b"LED ON", SHORT).await.unwrap();
     assert!(matches!(outcome, Outcome::NotDone(_)), "{outcome:?}");

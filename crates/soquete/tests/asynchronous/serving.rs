@@ -11,17 +11,17 @@ use tokio::task::JoinSet;
 
 const SOON: Duration = Duration::from_secs(20);
 
-pub fn echo(exchange: Exchange<'_>) {
+pub(crate) fn echo(exchange: Exchange<'_>) {
     let payload = exchange.payload;
     exchange.reply(payload).unwrap_or_default();
 }
 
-pub fn serve_echo<H: Handler + Send + 'static>(endpoint: &str, options: Options, handler: H) -> Served {
+pub(crate) fn serve_echo<H: Handler + Send + 'static>(endpoint: &str, options: Options, handler: H) -> Served {
     let log = Arc::new(Log::default());
     serve_by(endpoint, Framing::Frames, Limits::default(), options, (log, handler))
 }
 
-pub async fn client(endpoint: &Endpoint) -> AsyncClient {
+pub(crate) async fn client(endpoint: &Endpoint) -> AsyncClient {
     AsyncClient::connect(endpoint, ClientOptions::frames("board")).await.unwrap()
 }
 

@@ -90,6 +90,7 @@ impl Connection {
                 let bounds = *bounds;
                 return self.message(line, Tongue::Text, bounds, lent, handler);
             }
+            Codec::Text { is_first } if line.trim_ascii().is_empty() => *is_first,
             Codec::Text { is_first } => std::mem::replace(is_first, false),
             _ => return,
         };
