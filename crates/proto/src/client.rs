@@ -118,6 +118,11 @@ impl Client {
         }
     }
 
+    /// Says whether a request that has no answer yet may have been taken up by a server.
+    pub fn was_sent(&self, id: u32) -> bool {
+        self.window.was_sent(id)
+    }
+
     /// Returns how many requests have no answer yet.
     pub fn unanswered(&self) -> usize {
         self.window.unsettled()

@@ -89,6 +89,15 @@ impl Window {
         id != 0 && back != 0 && back <= self.given && crate::id::is_before(id, self.next())
     }
 
+    /// Says whether `id` has no answer yet and may have been taken up by a server.
+    pub(crate) fn was_sent(&self, id: u32) -> bool {
+        match self.slots.get(id.wrapping_sub(self.lowest) as usize) {
+            Some(Slot::Kept(kept)) => kept.sent_on != 0 || kept.sent_before,
+            Some(Slot::Plain) => true,
+            Some(Slot::Settled) | None => false,
+        }
+    }
+
     /// Says whether anything is kept.
     #[inline]
     pub(crate) fn has_kept(&self) -> bool {

@@ -50,23 +50,43 @@ impl Client {
                 Err(error) if error.is_timeout() => {}
                 Err(_) => self.disconnect(),
             }
-            while let Some((kind, range)) = self.take_next()? {
-                match kind {
-                    Kind::Reply(answered) if answered == id => {
-                        return Ok(Outcome::Done(self.input.get(range).to_vec()));
-                    }
-                    Kind::Failed(answered, code) if answered == id => {
-                        let reason = std::mem::take(&mut self.reason);
-                        return Ok(if code.is_not_done() {
-                            Outcome::NotDone(reason)
-                        } else {
-                            Outcome::Unknown(reason)
-                        });
-                    }
-                    kind => self.keep(kind, range)?,
+            if let Some(outcome) = self.answer_to(id)? {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// Looks for the answer to `id` in what has come. A connection that talks nonsense is given up like one that is lost.
+    fn answer_to(&mut self, id: u32) -> Result<Option<Outcome>, Error> {
+        loop {
+            match self.take_next() {
+                Ok(None) => return Ok(None),
+                Ok(Some((Kind::Reply(answered), range))) if answered == id => {
+                    return Ok(Some(Outcome::Done(self.input.get(range).to_vec())));
+                }
+                Ok(Some((Kind::Failed(answered, code), _))) if answered == id => {
+                    let reason = std::mem::take(&mut self.reason);
+                    let is_not_done = code.is_not_done();
+                    return Ok(Some(if is_not_done { Outcome::NotDone(reason) } else { Outcome::Unknown(reason) }));
+                }
+                Ok(Some((kind, range))) => self.keep(kind, range)?,
+                Err(error) => {
+                    self.disconnect();
+                    // Who refuses the session has not seen the request, unless it was sent in an earlier connection.
+                    return if error.is_rejected() && self.take_back(id) { Err(error) } else { Ok(None) };
                 }
             }
         }
+    }
+
+    /// Gives a request up that was never sent, so that it is not done later either; says whether that could be.
+    fn take_back(&mut self, id: u32) -> bool {
+        let Codec::Frames(core) = &mut self.codec else { return false };
+        let can_be = !core.was_sent(id);
+        if can_be {
+            core.cancel(id, &mut self.out);
+        }
+        can_be
     }
 
     fn verdict(&mut self, id: u32) -> Option<Outcome> {
