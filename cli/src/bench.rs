@@ -53,6 +53,7 @@ const N_MAX: usize = 65_535;
 pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
     let Some(mode) = &bench.mode else { return table::run(bench.secs, bench.json) };
     check(mode)?;
+    child::end_with_parent();
     let side = Side::of_this_process();
     match (side, mode) {
         (Some(Side::Bare | Side::Holding), _) => bare::run(mode, side == Some(Side::Holding)),
@@ -120,9 +121,7 @@ fn print_throughput(n: u64, bytes: u64, took: Duration) -> Result<(), Failure> {
 
 /// Returns how many a second that is; what took no time took a nanosecond.
 fn rate(n: u64, took: Duration) -> f64 {
-    #[allow(clippy::cast_precision_loss)] // Counts stay far below 2^53.
-    let n = n as f64;
-    n / took.as_secs_f64().max(1e-9)
+    n as f64 / took.as_secs_f64().max(1e-9)
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! One row of the table: both sides in turn, several times, and the medians.
 
 use super::child::{Child, Cores};
-use super::failed;
 use super::seed;
 use super::side::Side;
 use super::socket::address;
+use super::{failed, rate};
 use crate::output::Failure;
 use std::fmt;
 use std::time::Duration;
@@ -55,8 +55,10 @@ pub(super) enum Work {
     RoundTrip(usize),
     /// The same with a core for each end, where the library's tries before it blocks: median, in ns.
     Spinning(usize),
-    /// 64 requests of this many octets in flight, on one core: rate.
+    /// 64 requests of this many octets in flight, a core for each end: rate.
     InFlight(usize),
+    /// The same with both ends on one core, where waiting for another core hides nothing: rate.
+    InFlightNear(usize),
     /// Messages of this many octets one way, a core for each end: rate, and processor time a message, in ns, of the
     /// end that receives and of the one that sends.
     OneWay(usize),
@@ -111,7 +113,8 @@ impl Bench {
         match work {
             Work::RoundTrip(size) => end.round_trip(size, self.cores.near),
             Work::Spinning(size) => end.round_trip(size, self.cores.far),
-            Work::InFlight(size) => end.in_flight(size),
+            Work::InFlight(size) => end.in_flight(size, self.cores.far),
+            Work::InFlightNear(size) => end.in_flight(size, self.cores.near),
             Work::OneWay(size) => end.one_way(size),
             Work::Commands(at_once) => end.commands(at_once),
             Work::Idle => end.idle(),
@@ -147,9 +150,9 @@ impl End<'_> {
         Ok(vec![figures.number("p50")?, figures.number("p99")?])
     }
 
-    fn in_flight(&self, size: usize) -> Result<Vec<f64>, Failure> {
+    fn in_flight(&self, size: usize, core: usize) -> Result<Vec<f64>, Failure> {
         let (_server, url) = self.serve("pong", size, &[])?;
-        let figures = self.start("pipe", &url, size, &["64"], self.bench.cores.near)?.result()?;
+        let figures = self.start("pipe", &url, size, &["64"], core)?.result()?;
         Ok(vec![figures.number("rate")?])
     }
 
@@ -157,20 +160,20 @@ impl End<'_> {
         let (mut server, url) = self.serve("sink", size, &[])?;
         let mut client = self.start("source", &url, size, &[], self.bench.cores.far)?;
         let figures = server.result()?;
-        let n = figures.number("n")?.max(1.0);
-        let cost = |child: &mut Child| Ok(child.cpu_at_end()?.map_or(f64::NAN, |cpu| cpu.as_secs_f64() * 1e9 / n));
-        Ok(vec![figures.number("rate")?, cost(&mut server)?, cost(&mut client)?])
+        let (n, rate) = (figures.number("n")?, figures.number("rate")?);
+        let cost_ns = |cpu: Option<Duration>| cpu.map_or(f64::NAN, |cpu| cpu.as_secs_f64() * 1e9 / n);
+        Ok(vec![rate, cost_ns(server.cpu_at_end()?), cost_ns(client.cpu_at_end()?)])
     }
 
     fn commands(&self, at_once: usize) -> Result<Vec<f64>, Failure> {
-        // A server that ended by itself would lose clients: it is given time enough and stopped.
-        let server = End { secs: "3600".to_owned(), url: self.url.clone(), ..*self };
-        let (_server, url) = server.serve("accept", 0, &["1"])?;
+        // A server that ended by itself would lose clients: it is given time enough, and stopped.
+        let end = End { secs: "3600".to_owned(), url: self.url.clone(), ..*self };
+        let (_server, url) = end.serve("accept", 0, &["1"])?;
         let endpoint = url.parse().map_err(failed)?;
         let address = address(&endpoint).map_err(failed)?;
         let Bench { cores, secs } = self.bench;
         let clients = cores.on(cores.near, || seed::send_for(&address, at_once, *secs / ROUNDS)).map_err(failed)?;
-        Ok(vec![super::rate(clients.served, clients.took), lost(clients.lost)])
+        Ok(vec![rate(clients.served, clients.took), clients.lost as f64])
     }
 
     fn idle(&self) -> Result<Vec<f64>, Failure> {
@@ -184,13 +187,9 @@ impl End<'_> {
         let _few = hold(HELD_BEFORE)?;
         let before = memory()?;
         let _many = hold(HELD)?;
-        let grown = Duration::from_nanos(memory()?.saturating_sub(before));
-        Ok(vec![grown.as_secs_f64() * 1e9 / f64::from(u32::try_from(HELD).unwrap_or(u32::MAX))])
+        let grown = memory()?.saturating_sub(before);
+        Ok(vec![grown as f64 / HELD as f64])
     }
-}
-
-fn lost(clients: u64) -> f64 {
-    f64::from(u32::try_from(clients).unwrap_or(u32::MAX))
 }
 
 fn summary(pairs: &[(Vec<f64>, Vec<f64>)]) -> Measured {

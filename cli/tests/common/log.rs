@@ -47,12 +47,20 @@ impl Log {
     /// Waits for the next line that contains `text`, behind the one that was waited for last.
     #[track_caller]
     pub(crate) fn next(&self, text: &str) -> String {
-        let found = self.wait(|lines| {
+        self.find(text).unwrap_or_else(|| panic!("no further line with {text:?} in:\n{}", self.text()))
+    }
+
+    /// Waits as [`next`](Log::next), and says whether the line came.
+    pub(crate) fn comes(&self, text: &str) -> bool {
+        self.find(text).is_some()
+    }
+
+    fn find(&self, text: &str) -> Option<String> {
+        self.wait(|lines| {
             let place = lines.lines[lines.cursor..].iter().position(|line| line.contains(text))?;
             lines.cursor += place + 1;
             Some(lines.lines[lines.cursor - 1].clone())
-        });
-        found.unwrap_or_else(|| panic!("no further line with {text:?} in:\n{}", self.text()))
+        })
     }
 
     /// Waits until `count` lines contain `text`; more are too many.
@@ -67,6 +75,12 @@ impl Log {
     #[track_caller]
     pub(crate) fn wait_for_end(&self) {
         assert!(self.wait(|lines| (lines.open == 0).then_some(())).is_some(), "no end of:\n{}", self.text());
+    }
+
+    /// Says whether the line that was waited for last is the last.
+    pub(crate) fn is_read(&self) -> bool {
+        let lines = self.0.0.lock().unwrap();
+        lines.cursor == lines.lines.len()
     }
 
     /// Counts the lines so far that contain `text`.

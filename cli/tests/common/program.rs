@@ -52,7 +52,7 @@ impl Program {
     /// Runs everything of a place's configuration; it is ready on return.
     pub(crate) fn up(place: &Place, arguments: &str) -> Self {
         let up = Self::begin(place.soquete(&format!("up {arguments}")));
-        up.log.next("soquete down");
+        up.log.next("stops everything");
         up
     }
 
@@ -60,6 +60,11 @@ impl Program {
     #[track_caller]
     pub(crate) fn next(&self, text: &str) -> String {
         self.log.next(text)
+    }
+
+    /// Says whether nothing came behind the line that was waited for last.
+    pub(crate) fn next_is_none(&self) -> bool {
+        self.log.is_read()
     }
 
     /// Returns its process id.

@@ -180,13 +180,14 @@ impl Carrier {
     /// Carries what has come over one connection; says whether it goes on.
     fn carry(&mut self, nth: usize, is_ready: [bool; 2]) -> bool {
         for (from, way) in [(0, Way::ToServer), (1, Way::ToClient)] {
+            if !is_ready[from] {
+                continue;
+            }
             let mut room = [0; 4096];
-            let len = match (is_ready[from], (&self.pairs[nth][from]).read(&mut room)) {
-                (false, _) => continue,
-                (true, Ok(0)) => return false,
-                (true, Ok(len)) => len,
-                (true, Err(error)) if error.kind() == ErrorKind::WouldBlock => continue,
-                (true, Err(_)) => return false,
+            let len = match (&self.pairs[nth][from]).read(&mut room) {
+                Ok(len @ 1..) => len,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Ok(_) | Err(_) => return false,
             };
             let (goes, cut) = self.take(way, len);
             // There is room for what little a test sends; a peer that has gone shows at the next look.

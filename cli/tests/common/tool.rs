@@ -33,7 +33,7 @@ pub(crate) fn command(place: &Place, program: &str, package: &str) -> Command {
 }
 
 /// Runs a command to its end with this on its standard input, which then ends.
-pub(crate) fn feed(mut command: Command, input: impl AsRef<[u8]>) -> Run {
+pub(crate) fn feed(command: &mut Command, input: impl AsRef<[u8]>) -> Run {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     // One that ends before it has read all of it says by its code how that was meant.

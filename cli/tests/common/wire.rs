@@ -57,7 +57,12 @@ pub(crate) fn hello(service: &str) -> Vec<u8> {
 
 /// Puts together a REQUEST without a deadline.
 pub(crate) fn request(id: u32, command: &str) -> Vec<u8> {
-    let payload = [&[0; 9][..], &id.to_le_bytes(), command.as_bytes()].concat();
+    request_until(id, 0, command)
+}
+
+/// Puts together a REQUEST with a deadline on the server's clock.
+pub(crate) fn request_until(id: u32, deadline_us: u64, command: &str) -> Vec<u8> {
+    let payload = [&deadline_us.to_le_bytes()[..], &[0], &id.to_le_bytes(), command.as_bytes()].concat();
     frame(REQUEST, id, &payload)
 }
 

@@ -136,6 +136,39 @@ impl Deliveries {
         front.sort_effects();
     }
 
+    /// Gives up what is under way: all of it, or only what was never sent, which is safe.
+    pub(crate) fn give_up(&mut self, all: bool, hub: &mut Hub) {
+        const WHY: &str = "the process stops";
+        let presses = &mut self.presses;
+        let outcome = |was_sent| {
+            if was_sent { Outcome::Unknown(WHY.into()) } else { Outcome::NotDone(WHY.into()) }
+        };
+        let outbounds = &mut self.outbounds;
+        self.requests.retain(|(client, id), press| {
+            let outbound = &mut outbounds[*client];
+            let was_sent = outbound.was_sent(*id);
+            let stays = was_sent && !all;
+            if !stays {
+                settle(presses, *press, outbound.endpoint().to_string(), outcome(was_sent));
+                outbound.cancel(*id);
+            }
+            stays
+        });
+        self.shots.retain_mut(|(shot, press)| {
+            let stays = shot.was_sent() && !all;
+            if !stays {
+                settle(presses, *press, shot.endpoint().to_string(), outcome(shot.was_sent()));
+                shot.close(hub);
+            }
+            stays
+        });
+    }
+
+    /// Says goodbye to every server.
+    pub(crate) fn close(&mut self, hub: &mut Hub) {
+        self.outbounds.iter_mut().for_each(|outbound| outbound.close(hub));
+    }
+
     /// Says whether a watched descriptor is of a press under way.
     pub(crate) fn owns(&self, source: SourceId) -> bool {
         self.outbounds.iter().any(|outbound| outbound.owns(source))
@@ -146,11 +179,6 @@ impl Deliveries {
     pub(crate) fn timeout(&mut self) -> Option<Duration> {
         let outbounds = self.outbounds.iter_mut().filter_map(Outbound::timeout);
         outbounds.chain(self.shots.iter().map(|(shot, _)| shot.timeout())).min()
-    }
-
-    /// Says goodbye to every server.
-    pub(crate) fn close(&mut self, hub: &mut Hub) {
-        self.outbounds.iter_mut().for_each(|outbound| outbound.close(hub));
     }
 }
 

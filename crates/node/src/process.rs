@@ -21,6 +21,10 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(3500);
 /// How long clients may take to read the last they are sent.
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// Lines read from a FIFO at the stop, to count the presses among them: all that a pipe holds, and no more, however fast
+/// somebody goes on writing.
+const FIFO_LINES_MAX: usize = 64 << 10;
+
 /// What a process is given by whoever starts it, besides its configuration.
 #[derive(Debug, Default)]
 pub struct Surroundings {
@@ -229,19 +233,38 @@ impl Process {
         }
     }
 
+    /// Ends the watch over FIFOs, and says how many presses are left in them.
+    fn leave_fifos(&mut self) {
+        for watch in std::mem::take(&mut self.fifos) {
+            if let Some(source) = watch.source {
+                self.hub.unwatch(source);
+            }
+            let Some(wired) = self.front.plant.wired_mut(watch.line) else { continue };
+            let Back::Fifo(fifo) = &mut wired.back else { continue };
+            let left = std::iter::from_fn(|| fifo.next_line()).take(FIFO_LINES_MAX);
+            let left = left.filter(|line| *line == FifoLine::Press).count();
+            if left > 0 {
+                console::say(&format!("{}: {left} presses left in the FIFO: not done: the process stops", wired.name));
+            }
+        }
+    }
+
     fn stop(mut self) -> Result<(), ProcessError> {
         let now = Clock::now();
         let until = now + STOP_TIMEOUT;
         self.hub.close_listeners();
-        for source in self.fifos.drain(..).filter_map(|watch| watch.source) {
-            self.hub.unwatch(source);
-        }
+        self.leave_fifos();
         self.stop_sources.drain(..).for_each(|source| self.hub.unwatch(source));
         self.front.plant.stop(now);
+        self.settle(now);
+        // What was never sent is not done and can be said so at once; what was sent may still be answered.
+        self.deliveries.give_up(false, &mut self.hub);
         self.settle(now);
         while Clock::now() < until && !(self.front.plant.board.is_idle() && self.front.plant.presses_waiting() == 0) {
             self.turn(Some(until))?;
         }
+        self.deliveries.give_up(true, &mut self.hub);
+        self.settle(Clock::now());
         self.deliveries.close(&mut self.hub);
         self.hub.goodbye("the process stops", &mut self.front);
         self.hub.drain(GOODBYE_TIMEOUT, &mut self.front);

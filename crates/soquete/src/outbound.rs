@@ -77,7 +77,22 @@ impl Outbound {
     /// As [`Client::request`](soquete_proto::client::Client::request): too long, or too many.
     pub fn request(&mut self, now: Duration, request: Request<'_>) -> Result<u32, Misuse> {
         self.busy_at = now;
+        if self.core.unanswered() == 0 && matches!(self.wire, Wire::None) {
+            // The pause after the failures of earlier requests is none of this one's.
+            self.retry_at = now;
+            self.backoff.reset();
+        }
         self.core.request(now, request, &mut self.out)
+    }
+
+    /// Takes a request back: one that was never sent never will be.
+    pub fn cancel(&mut self, id: u32) {
+        self.core.cancel(id, &mut self.out);
+    }
+
+    /// Says whether a request that has not ended may have been taken up by the server.
+    pub fn was_sent(&self, id: u32) -> bool {
+        self.core.was_sent(id)
     }
 
     /// Says whether a watched descriptor is this client's.

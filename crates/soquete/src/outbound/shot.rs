@@ -47,6 +47,11 @@ impl Shot {
         &self.endpoint
     }
 
+    /// Says whether the line was sent.
+    pub fn was_sent(&self) -> bool {
+        self.is_sent
+    }
+
     /// Says whether a watched descriptor is this shot's.
     pub fn owns(&self, source: SourceId) -> bool {
         self.wire.source() == Some(source)
@@ -73,6 +78,11 @@ impl Shot {
             self.wire.close(hub);
         }
         outcome
+    }
+
+    /// Gives it up.
+    pub fn close(&mut self, hub: &mut Hub) {
+        self.wire.close(hub);
     }
 
     fn send(&mut self, hub: &mut Hub, now: Duration) -> Option<Outcome> {

@@ -1,0 +1,207 @@
+//! Every mode of `soquete bench`, once and briefly, with the built program.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+const SECS: &str = "0.05";
+
+/// A running `soquete bench`; dropping it kills it.
+struct Running {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(words: &[&str]) -> Self {
+        let mut command = program(words);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Running { child, output }
+    }
+
+    /// Starts a mode that serves; returns it, and where it listens.
+    fn serve(words: &[&str]) -> (Self, String) {
+        let mut server = Running::start(words);
+        let line = server.line();
+        let listens = line.strip_prefix("READY").unwrap().trim();
+        let url = if listens.is_empty() { words[1] } else { listens }.to_owned();
+        (server, url)
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// Terminates it; returns what it still prints.
+    fn terminate(mut self) -> String {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.end()
+    }
+
+    /// Waits until it has ended in order; returns what it still prints.
+    fn end(mut self) -> String {
+        let mut rest = String::new();
+        self.output.read_to_string(&mut rest).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{rest}");
+        rest
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that has ended already is only waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn program(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_soquete"));
+    command.arg("bench").args(words).stdin(Stdio::null());
+    command
+}
+
+fn run(words: &[&str]) -> Output {
+    program(words).output().unwrap()
+}
+
+/// Endpoints that are free, one of each kind.
+fn urls(test: &str) -> [String; 2] {
+    ["tcp://127.0.0.1:0".to_owned(), format!("unix:@soquete-bench-test-{test}-{}", std::process::id())]
+}
+
+/// Returns the numbers of a result, which are these and no others, in this order.
+fn numbers(line: &str, keys: &[&str]) -> Vec<f64> {
+    let words: Vec<(&str, f64)> = line
+        .strip_prefix("RESULT ")
+        .unwrap_or_else(|| panic!("{line:?}"))
+        .split_whitespace()
+        .map(|word| word.split_once('=').map(|(key, number)| (key, number.parse().unwrap())).unwrap())
+        .collect();
+    assert_eq!(words.iter().map(|(key, _)| *key).collect::<Vec<_>>(), keys, "{line:?}");
+    words.into_iter().map(|(_, number)| number).collect()
+}
+
+#[test]
+fn ping_measures_round_trips_with_pong() {
+    for url in urls("ping") {
+        let (server, url) = Running::serve(&["pong", &url, "32", SECS]);
+        let line = Running::start(&["ping", &url, "32", SECS]).end();
+        let keys = ["n", "secs", "rate", "p50", "p90", "p99", "p999", "max"];
+        let numbers = numbers(&line, &keys);
+        assert!(numbers[0] >= 1.0 && numbers[1] >= 0.05, "{line}");
+        assert!(numbers[3..].is_sorted() && numbers[3] > 0.0, "{line}");
+        assert_eq!(server.terminate(), "");
+    }
+}
+
+#[test]
+fn pipe_keeps_requests_in_flight_with_pong() {
+    for url in urls("pipe") {
+        let (server, url) = Running::serve(&["pong", &url, "32", SECS]);
+        let line = Running::start(&["pipe", &url, "32", SECS, "64"]).end();
+        assert!(numbers(&line, &["n", "secs", "rate"])[0] >= 64.0, "{line}");
+        assert_eq!(server.terminate(), "");
+    }
+}
+
+#[test]
+fn sink_counts_all_that_source_sends() {
+    for url in urls("sink") {
+        let (server, url) = Running::serve(&["sink", &url, "64", SECS]);
+        assert_eq!(Running::start(&["source", &url, "64", SECS]).end(), "");
+        let line = server.end();
+        let numbers = numbers(&line, &["n", "bytes", "secs", "rate", "mbs"]);
+        assert!(numbers[0] >= 1.0, "{line}");
+        assert!((numbers[1] - 64.0 * numbers[0]).abs() < 0.5, "{line}");
+    }
+}
+
+#[test]
+fn messages_longer_than_the_default_limit_pass() {
+    for url in urls("long") {
+        let (server, url) = Running::serve(&["pong", &url, "3000000", SECS]);
+        let line = Running::start(&["ping", &url, "3000000", SECS]).end();
+        assert!(line.starts_with("RESULT n="), "{line}");
+        assert_eq!(server.terminate(), "");
+    }
+}
+
+#[test]
+fn conns_holds_its_connections_until_standard_input_ends() {
+    for url in urls("conns") {
+        let (server, url) = Running::serve(&["pong", &url, "32", SECS]);
+        let mut client = Running::start(&["conns", &url, "32", SECS, "100"]);
+        assert_eq!(client.line(), "HELD 100\n");
+        assert!(client.child.try_wait().unwrap().is_none(), "it holds them");
+        drop(client.child.stdin.take());
+        assert_eq!(client.end(), "");
+        assert_eq!(server.terminate(), "");
+    }
+}
+
+#[test]
+fn accept_takes_one_command_of_each_connection_and_closes_it() {
+    let [_, url] = urls("accept");
+    let (server, url) = Running::serve(&["accept", &url, "0", "60", "1"]);
+    let address = SocketAddr::from_abstract_name(url.strip_prefix("unix:@").unwrap()).unwrap();
+    for command in [&b"LED ON\0"[..], b"LED OFF\0", b"LED ON\nLED OFF\n"] {
+        let mut client = UnixStream::connect_addr(&address).unwrap();
+        client.write_all(command).unwrap();
+        assert_eq!(client.read(&mut [0; 16]).unwrap(), 0, "closed without an answer");
+    }
+    let line = server.terminate();
+    assert_eq!(numbers(&line, &["n", "secs", "rate"])[0].to_string(), "3", "{line}");
+}
+
+#[test]
+fn accept_ends_when_its_time_is_over() {
+    let [_, url] = urls("accept-time");
+    let (server, _) = Running::serve(&["accept", &url, "0", SECS, "1"]);
+    assert_eq!(server.end(), "RESULT n=0 secs=0.000000 rate=0.0\n");
+}
+
+#[test]
+fn a_client_without_a_server_is_not_done() {
+    let [_, url] = urls("nobody");
+    let output = run(&["ping", &url, "32", SECS]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.starts_with(&format!("soquete: connect {url}: ")), "{error}");
+}
+
+#[test]
+fn a_wrong_mode_or_number_is_wrong_usage() {
+    for words in [
+        &["pang", "unix:@x", "32", SECS][..],
+        &["ping", "unix:@x", "-1", SECS],
+        &["ping", "unix:@x", "32", "never"],
+        &["ping", "nowhere", "32", SECS],
+        &["pipe", "unix:@x", "32", SECS, "0"],
+        &["ping", "unix:@x", "999999999999", SECS],
+    ] {
+        let output = run(words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(!output.stderr.is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn the_table_has_a_row_for_each_work_over_each_transport() {
+    let output = run(&["--secs", "0.01", "--json"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for transport in ["tcp", "unix"] {
+        for work in ["round trip, 32 B, p50", "64 in flight, 32 B", "one way, 64 KiB, two cores", "idle connection"] {
+            let row = format!(r#"{{"transport":"{transport}","work":"{work}"#);
+            assert!(text.contains(&row), "{row} in {text}");
+        }
+    }
+    assert_eq!(text.matches('{').count(), text.matches('}').count(), "{text}");
+}
