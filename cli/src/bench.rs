@@ -31,6 +31,7 @@ use crate::arguments::{Bench, BenchMode, Load};
 use crate::output::{Exit, Failure, print};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use side::Side;
+use soquete::Endpoint;
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -101,10 +102,18 @@ fn raise_descriptors_max() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
-/// Says that a server listens: `READY`, and where, if that was left open.
-fn print_ready(asked: &impl Display, listens: &impl Display) -> Result<(), Failure> {
-    let (asked, listens) = (asked.to_string(), listens.to_string());
-    if asked == listens { print("READY\n") } else { print(format!("READY {listens}\n")) }
+/// Returns how many descriptors this process may have.
+fn descriptors_max() -> usize {
+    let max = getrlimit(Resource::Nofile).maximum;
+    max.and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX)
+}
+
+/// Says that a server listens: `READY`, and where, if the port was left open.
+fn print_ready(asked: &Endpoint, listens: &Endpoint) -> Result<(), Failure> {
+    match asked {
+        Endpoint::Tcp { port: 0, .. } => print(format!("READY {listens}\n")),
+        _ => print("READY\n"),
+    }
 }
 
 /// Prints how many there were, and their rate.

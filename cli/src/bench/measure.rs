@@ -4,7 +4,7 @@ use super::child::{Child, Cores};
 use super::seed;
 use super::side::Side;
 use super::socket::address;
-use super::{failed, rate};
+use super::{descriptors_max, failed, rate};
 use crate::output::Failure;
 use std::fmt;
 use std::time::Duration;
@@ -15,8 +15,12 @@ const ROUNDS: u32 = 5;
 /// Connections whose memory is not counted: what they make the server touch is there once for all.
 const HELD_BEFORE: usize = 64;
 
-/// Connections whose memory is counted. Default 2,000: half a kibibyte each is a mebibyte, hundreds of pages.
-const HELD: usize = 2000;
+/// Connections whose memory is counted, where so many are allowed: half a kibibyte each is a mebibyte, hundreds of
+/// pages.
+const HELD_MAX: usize = 2000;
+
+/// Descriptors of a process that are no connections it holds.
+const OTHERS_MAX: usize = 64;
 
 /// What the two ends talk over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,10 +102,10 @@ impl Bench {
             // The order changes, so that what drifts favours neither.
             pairs.push(if round % 2 == 0 {
                 let bare = self.once(bare, transport, work)?;
-                (bare, self.once(own, transport, work)?)
+                Pair { bare, soquete: self.once(own, transport, work)? }
             } else {
                 let soquete = self.once(own, transport, work)?;
-                (self.once(bare, transport, work)?, soquete)
+                Pair { bare: self.once(bare, transport, work)?, soquete }
             });
         }
         Ok(summary(&pairs))
@@ -184,23 +188,30 @@ impl End<'_> {
             client.wait_until_held()?;
             Ok(client)
         };
+        let held = HELD_MAX.min(descriptors_max().saturating_sub(HELD_BEFORE + OTHERS_MAX)).max(1);
         let _few = hold(HELD_BEFORE)?;
         let before = memory()?;
-        let _many = hold(HELD)?;
+        let _many = hold(held)?;
         let grown = memory()?.saturating_sub(before);
-        Ok(vec![grown as f64 / HELD as f64])
+        Ok(vec![grown as f64 / held as f64])
     }
 }
 
-fn summary(pairs: &[(Vec<f64>, Vec<f64>)]) -> Measured {
-    let figures = pairs.first().map_or(0, |(bare, _)| bare.len());
-    let medians = |of: &dyn Fn(&(Vec<f64>, Vec<f64>), usize) -> f64| {
+/// The figures of both sides, measured one after the other.
+struct Pair {
+    bare: Vec<f64>,
+    soquete: Vec<f64>,
+}
+
+fn summary(pairs: &[Pair]) -> Measured {
+    let figures = pairs.first().map_or(0, |pair| pair.bare.len());
+    let medians = |of: &dyn Fn(&Pair, usize) -> f64| {
         (0..figures).map(|figure| median(pairs.iter().map(|pair| of(pair, figure)).collect())).collect()
     };
     Measured {
-        bare: medians(&|(bare, _), figure| bare[figure]),
-        soquete: medians(&|(_, soquete), figure| soquete[figure]),
-        ratio: medians(&|(bare, soquete), figure| soquete[figure] / bare[figure]),
+        bare: medians(&|pair, figure| pair.bare[figure]),
+        soquete: medians(&|pair, figure| pair.soquete[figure]),
+        ratio: medians(&|pair, figure| pair.soquete[figure] / pair.bare[figure]),
     }
 }
 
@@ -227,7 +238,8 @@ mod tests {
 
     #[test]
     fn ratios_are_taken_of_neighbours() {
-        let pairs = [(vec![1.0], vec![2.0]), (vec![10.0], vec![20.0]), (vec![5.0], vec![5.0])];
+        let pairs = [(1.0, 2.0), (10.0, 20.0), (5.0, 5.0)]
+            .map(|(bare, soquete)| Pair { bare: vec![bare], soquete: vec![soquete] });
         let Measured { bare, soquete, ratio } = summary(&pairs);
         assert_eq!((bare, soquete, ratio), (vec![5.0], vec![5.0], vec![2.0]));
     }

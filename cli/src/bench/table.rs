@@ -4,6 +4,7 @@ use super::child::Cores;
 use super::failed;
 use super::measure::{Bench, Measured, Transport, Work};
 use crate::output::{Failure, print};
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 use std::time::Duration;
@@ -73,7 +74,7 @@ pub(super) fn run(secs: Duration, is_json: bool) -> Result<(), Failure> {
     }
     progress("");
     let machine = Machine::new(&bench.cores);
-    print(if is_json { json(&machine, &rows) } else { text(&machine, &rows) })
+    print(if is_json { document(&machine, &rows) } else { text(&machine, &rows) })
 }
 
 /// Returns what can be measured: two ends that spin on one core would only hold each other up.
@@ -176,20 +177,20 @@ impl Row {
         line.trim_end().to_owned()
     }
 
-    fn json(&self) -> String {
+    fn json(&self) -> Value {
         let Row { transport, figure, bare, soquete, ratio } = self;
-        let aim = match figure.aim {
-            Aim::None => String::new(),
-            Aim::RatioMax(max) => format!(r#","ratio_max":{max}"#),
-            Aim::RatioMin(min) => format!(r#","ratio_min":{min}"#),
-            Aim::Max(max) => format!(r#","max":{max}"#),
-        };
-        let is_met = self.is_met().map_or(String::new(), |is_met| format!(r#","is_met":{is_met}"#));
-        let [bare, soquete, ratio] = [bare, soquete, ratio].map(|number| number_or_null(*number));
-        format!(
-            r#"{{"transport":"{transport}","work":"{}","unit":"{}","bare":{bare},"soquete":{soquete},"ratio":{ratio}{aim}{is_met}}}"#,
-            figure.name, figure.unit
-        )
+        // What is not finite becomes null.
+        let mut row = json!({
+            "transport": transport.to_string(), "work": figure.name, "unit": figure.unit,
+            "bare": bare, "soquete": soquete, "ratio": ratio, "is_met": self.is_met(),
+        });
+        match figure.aim {
+            Aim::None => {}
+            Aim::RatioMax(max) => row["ratio_max"] = max.into(),
+            Aim::RatioMin(min) => row["ratio_min"] = min.into(),
+            Aim::Max(max) => row["max"] = max.into(),
+        }
+        row
     }
 }
 
@@ -206,10 +207,6 @@ fn short(number: f64) -> String {
     }
 }
 
-fn number_or_null(number: f64) -> String {
-    if number.is_finite() { number.to_string() } else { "null".to_owned() }
-}
-
 fn text(machine: &Machine, rows: &[Row]) -> String {
     let Machine { cores, kernel } = machine;
     let cores = if *cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
@@ -223,10 +220,9 @@ fn text(machine: &Machine, rows: &[Row]) -> String {
     text
 }
 
-fn json(machine: &Machine, rows: &[Row]) -> String {
-    let rows: Vec<String> = rows.iter().map(Row::json).collect();
-    // None of these words holds anything that JSON would want escaped.
-    format!("{{\"cores\":{},\"kernel\":\"{}\",\"rows\":[\n{}\n]}}\n", machine.cores, machine.kernel, rows.join(",\n"))
+fn document(machine: &Machine, rows: &[Row]) -> String {
+    let rows: Vec<Value> = rows.iter().map(Row::json).collect();
+    format!("{:#}\n", json!({ "cores": machine.cores, "kernel": machine.kernel, "rows": rows }))
 }
 
 #[cfg(test)]
@@ -252,7 +248,7 @@ mod tests {
     fn a_ratio_to_nothing_is_left_out() {
         assert!(row(Aim::Max(0.5), 0.0, 0.5).line().contains("     -  "));
         let json = row(Aim::Max(0.5), 0.0, 0.5).json();
-        assert!(json.contains(r#""ratio":null,"max":0.5,"is_met":true"#), "{json}");
+        assert_eq!((&json["ratio"], &json["max"], &json["is_met"]), (&Value::Null, &json!(0.5), &json!(true)));
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Wishes {
             let head = EventHead { seq: number, missed };
             let mut desk = Desk { crew, wishes: self };
             match hub.push(follower.connection, follower.id, head, line.as_bytes(), &mut desk) {
-                Pushed::Queued => follower.next = number + 1,
+                Pushed::Queued | Pushed::TooLong => follower.next = number + 1,
                 Pushed::Full => follower.is_full = true,
                 Pushed::Gone => return false,
             }

@@ -7,7 +7,7 @@ pub(crate) use fifo::{Fifo, Line as FifoLine};
 pub(crate) use log::Log;
 
 use crate::config::{LineConfig, LineKind};
-use crate::process::ProcessError;
+use crate::error::ProcessError;
 use soquete_board::{Level, Outcome};
 use std::path::Path;
 

@@ -2,6 +2,7 @@
 
 use crate::config::{Delivery, ProcessConfig, RuleConfig};
 use crate::front::{Front, SERVICE, verb};
+use crate::plant::Press;
 use soquete::{Endpoint, Hub, Outbound, Outcome, Shot, SourceId};
 use soquete_board::{Cause, Fact, Failure, LineName, PressId, Refusal, RuleId, Ticket};
 use soquete_proto::client::{Options, Request};
@@ -21,15 +22,6 @@ pub(crate) struct Deliveries {
     /// Commands to this process itself.
     commands: HashMap<Ticket, PressId>,
     presses: BTreeMap<PressId, Under>,
-}
-
-/// A press to deliver.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Press {
-    pub(crate) rule: RuleId,
-    pub(crate) press: PressId,
-    pub(crate) step: usize,
-    pub(crate) deadline: Duration,
 }
 
 /// A press under way: how many targets have not answered, and what the others said.
@@ -60,8 +52,7 @@ impl Deliveries {
 
     /// Returns the words of a rule: `BUTTON press`.
     pub(crate) fn words(&self, rule: RuleId) -> String {
-        let rule = &self.rules[rule.index()];
-        format!("{} {}", rule.line, trigger_word(rule.on))
+        self.rules[rule.index()].words()
     }
 
     /// Returns the command of a step, and where it goes.
@@ -179,14 +170,6 @@ impl Deliveries {
     pub(crate) fn timeout(&mut self) -> Option<Duration> {
         let outbounds = self.outbounds.iter_mut().filter_map(Outbound::timeout);
         outbounds.chain(self.shots.iter().map(|(shot, _)| shot.timeout())).min()
-    }
-}
-
-/// Says what sets off a rule.
-pub(crate) fn trigger_word(trigger: soquete_board::Trigger) -> &'static str {
-    match trigger {
-        soquete_board::Trigger::Release => "release",
-        _ => "press",
     }
 }
 

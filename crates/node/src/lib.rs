@@ -6,10 +6,13 @@ pub mod status;
 mod back;
 mod console;
 mod deliver;
+mod error;
 mod front;
 mod journal;
+mod moment;
 mod plant;
 mod process;
 mod report;
 
-pub use process::{Process, ProcessError, Surroundings};
+pub use error::ProcessError;
+pub use process::{Process, Surroundings};

@@ -3,12 +3,11 @@
 use crate::back::Back;
 use crate::config::{ProcessConfig, RuleConfig};
 use crate::console;
-use crate::deliver::Press;
-use crate::process::ProcessError;
+use crate::error::ProcessError;
 use soquete::Clock;
 use soquete_board::{
-    Board, Cause, Direction, Event, Fact, Instruction, Level, LineId, LineName, LineSpec, Outcome, Refusal, RuleId,
-    RuleSpec, Ticket, Value, WatcherId,
+    Board, Cause, Direction, Event, Fact, Instruction, Level, LineId, LineName, LineSpec, Outcome, PressId, Refusal,
+    RuleId, RuleSpec, Ticket, Value, WatcherId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -28,6 +27,15 @@ pub(crate) enum Effect {
     Deliver(Press),
     /// A press has ended.
     Report { rule: RuleId, step: usize, outcome: Outcome },
+}
+
+/// A press to deliver.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Press {
+    pub(crate) rule: RuleId,
+    pub(crate) press: PressId,
+    pub(crate) step: usize,
+    pub(crate) deadline: Duration,
 }
 
 /// A line: what is behind it, and the words of its configuration for that.

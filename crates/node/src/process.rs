@@ -1,15 +1,18 @@
 //! One process at work.
 
+mod status;
+
 use crate::back::{Back, FifoLine};
 use crate::config::{Language, ProcessConfig, Serve};
 use crate::console;
 use crate::deliver::Deliveries;
+use crate::error::ProcessError;
 use crate::front::{COMMAND_MAX_BYTES, CONTROL, Front, SERVICE};
 use crate::journal::Journal;
 use crate::plant::{Effect, Plant};
 use crate::report::Reports;
 use soquete::{Clock, Endpoint, Framing, Hub, Languages, Limits, ListenOptions, SourceId, UnixName};
-use soquete_board::{Failure, LineId};
+use soquete_board::LineId;
 use soquete_proto::server::Options;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -56,15 +59,6 @@ pub struct Process {
 struct FifoWatch {
     line: LineId,
     source: Option<SourceId>,
-}
-
-/// Why a process cannot run.
-#[derive(Debug)]
-pub struct ProcessError {
-    /// What went wrong, in one line.
-    pub what: String,
-    /// What a person can do, where there is something.
-    pub act: Option<String>,
 }
 
 impl Process {
@@ -310,25 +304,3 @@ fn watch_fifo(hub: &mut Hub, plant: &Plant, line: LineId) -> Result<Option<Sourc
         _ => Ok(None),
     }
 }
-
-/// Returns the words of how something ended.
-pub(crate) fn outcome_word(outcome: &Failure) -> &'static str {
-    match outcome {
-        Failure::NotDone(_) => "not done",
-        Failure::Unknown(_) => "unknown",
-    }
-}
-
-impl From<soquete::Error> for ProcessError {
-    fn from(error: soquete::Error) -> Self {
-        ProcessError { what: error.to_string(), act: error.act().map(str::to_owned) }
-    }
-}
-
-impl std::fmt::Display for ProcessError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-impl std::error::Error for ProcessError {}

@@ -1,12 +1,10 @@
-//! How presses ended, for the log and for status; and the status itself.
+//! How presses ended, for the log and for status.
 
 use crate::console;
-use crate::deliver::trigger_word;
-use crate::front::unix_us;
-use crate::process::{Process, outcome_word};
-use crate::status::{LineStatus, ProcessStatus, RuleStatus, Trouble};
+use crate::moment::unix_us;
+use crate::status::Trouble;
 use soquete::{Clock, Endpoint};
-use soquete_board::{Direction, Outcome, Rule, RuleId};
+use soquete_board::{Failure, Outcome, RuleId};
 
 /// The latest press of each rule that was not done or is unknown.
 #[derive(Debug)]
@@ -17,6 +15,11 @@ pub(crate) struct Reports {
 impl Reports {
     pub(crate) fn new(rules: usize) -> Self {
         Reports { troubles: vec![None; rules] }
+    }
+
+    /// Returns the latest press of a rule that was not done or is unknown.
+    pub(crate) fn trouble(&self, rule: RuleId) -> Option<Trouble> {
+        self.troubles[rule.index()].clone()
     }
 
     /// Says how a press ended.
@@ -38,51 +41,10 @@ impl Reports {
     }
 }
 
-impl Process {
-    /// Puts together what the process tells about itself.
-    pub(crate) fn status(&self) -> ProcessStatus {
-        let own = self.config.serve.len();
-        let peers = self.hub.connections().filter(|(_, service, _)| *service < own);
-        ProcessStatus {
-            name: self.config.name.to_string(),
-            pid: std::process::id(),
-            uptime_secs: Clock::now().saturating_sub(self.started_at).as_secs_f64(),
-            endpoints: self.endpoints.iter().map(ToString::to_string).collect(),
-            lines: self.front.plant.board.lines().map(|line| self.line_status(line)).collect(),
-            rules: self.front.plant.board.rules().map(|rule| self.rule_status(rule)).collect(),
-            peers: peers.map(|(id, _, peer)| self.front.who(id, peer)).collect(),
-            refused: self.front.refusals.total(),
-            forgotten: self.journal.forgotten(),
-        }
-    }
-
-    fn line_status(&self, line: &soquete_board::Line) -> LineStatus {
-        let has_changed = line.cause().is_some();
-        LineStatus {
-            name: line.name().to_string(),
-            direction: match line.direction() {
-                Direction::Input => "input".into(),
-                Direction::Output => "output".into(),
-            },
-            kind: self.front.plant.wired(line.id()).map(|wired| wired.kind.clone()).unwrap_or_default(),
-            value: line.value().to_string(),
-            since_us: has_changed.then(|| unix_us(line.since())),
-            by: line.cause().map(|cause| cause.as_str().to_owned()),
-        }
-    }
-
-    fn rule_status(&self, rule: &Rule) -> RuleStatus {
-        let config = &self.config.rules[rule.id().index()];
-        let counts = rule.counts();
-        RuleStatus {
-            on: format!("{} {}", config.line, trigger_word(config.on)),
-            send: config.send.clone(),
-            to: config.to.iter().map(ToString::to_string).collect(),
-            done: counts.done,
-            not_done: counts.not_done,
-            unknown: counts.unknown,
-            waiting: counts.waiting as u64,
-            trouble: self.reports.troubles[rule.id().index()].clone(),
-        }
+/// Returns the words of how something ended.
+fn outcome_word(outcome: &Failure) -> &'static str {
+    match outcome {
+        Failure::NotDone(_) => "not done",
+        Failure::Unknown(_) => "unknown",
     }
 }

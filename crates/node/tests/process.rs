@@ -1,5 +1,7 @@
 //! Processes at work, in threads of the test: presses that become values, in every language and whatever happens.
 
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
 use soquete::{Client, ClientOptions, Endpoint, Outcome};
 use soquete_node::config::{Delivery, LineConfig, LineKind, ProcessConfig, RuleConfig, Serve, Trigger};
 use soquete_node::{Process, Surroundings};

@@ -36,6 +36,9 @@ enum State {
     Closed,
 }
 
+/// How many requests may be unanswered before the server has said how many it takes: what servers take by default.
+const IN_FLIGHT_BEFORE_WELCOME: usize = 1024;
+
 /// The client's side of one session.
 #[derive(Debug)]
 pub struct Client {
@@ -71,7 +74,7 @@ impl Client {
             answered: 0,
             waiting: false,
             payload_max_bytes: u32::MAX,
-            in_flight_max: usize::from(u16::MAX),
+            in_flight_max: IN_FLIGHT_BEFORE_WELCOME,
             subscriptions: false,
             verdicts: VecDeque::new(),
         }

@@ -1,6 +1,6 @@
 //! An input that is pressed by writing `0` to a FIFO.
 
-use crate::process::ProcessError;
+use crate::error::ProcessError;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;

@@ -47,6 +47,18 @@ impl RuleConfig {
     }
 }
 
+impl RuleConfig {
+    /// Says what sets it off: `BUTTON press`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let trigger = match self.on {
+            Trigger::Release => "release",
+            _ => "press",
+        };
+        format!("{} {trigger}", self.line)
+    }
+}
+
 /// In which language a rule's commands travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Delivery {

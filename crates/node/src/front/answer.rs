@@ -1,11 +1,11 @@
 //! The words of answers.
 
+use crate::moment::unix_us;
 use soquete::Responder;
 use soquete_board::{Board, Direction, Event, LineName, Refusal, Value, Verb};
 use soquete_proto::handshake::Code;
 use soquete_proto::text;
 use std::fmt::Write as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Says a value as the text language does.
 pub(super) fn value_word(value: Value) -> &'static str {
@@ -45,13 +45,6 @@ pub(super) fn put_event_line(event: &Event) -> String {
 /// Says a change in frames: `LED ON 1732137000123456 tcp://127.0.0.1:44800`.
 pub(super) fn put_event(event: &Event) -> String {
     format!("{} {} {} {}", event.line, value_word(event.value), unix_us(event.at), event.cause)
-}
-
-/// Says when an instant of the loop's clock was, in microseconds since the Unix epoch.
-pub(crate) fn unix_us(at: Duration) -> u64 {
-    let ago = soquete::Clock::now().saturating_sub(at);
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.saturating_sub(ago).as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Reads the name of a line.

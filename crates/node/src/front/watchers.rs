@@ -124,7 +124,7 @@ impl Watcher {
             let head = EventHead { seq: event.seq, missed: *missed };
             match hub.push(self.connection, self.id, head, payload.as_bytes(), front) {
                 Pushed::Full => self.is_blocked = true,
-                Pushed::Queued => drop(self.queue.pop_front()),
+                Pushed::Queued | Pushed::TooLong => drop(self.queue.pop_front()),
                 Pushed::Gone => return Pushed::Gone,
             }
         }

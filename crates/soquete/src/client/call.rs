@@ -12,8 +12,8 @@ impl Client {
     /// within the timeout, and at most a second later where the request was sent and its outcome is still open.
     ///
     /// # Errors
-    /// [`Cause::Rejected`] where the server refuses the session, [`Cause::Misuse`] without frames. A connection that
-    /// is lost is no error but an outcome.
+    /// [`Cause::Rejected`](crate::Cause::Rejected) where the server refuses the session,
+    /// [`Cause::Misuse`](crate::Cause::Misuse) without frames. A connection that is lost is no error but an outcome.
     pub fn call(&mut self, payload: &[u8], timeout: Duration) -> Result<Outcome, Error> {
         self.call_on(0, payload, timeout)
     }
@@ -69,7 +69,13 @@ impl Client {
                     let is_not_done = code.is_not_done();
                     return Ok(Some(if is_not_done { Outcome::NotDone(reason) } else { Outcome::Unknown(reason) }));
                 }
-                Ok(Some((kind, range))) => self.keep(kind, range)?,
+                Ok(Some((kind, range))) => {
+                    if self.keep(kind, range.clone()).is_err() {
+                        // Nobody has received so many: the oldest goes, since this call must be told how it ended.
+                        self.kept.pop_front();
+                        self.keep(kind, range)?;
+                    }
+                }
                 Err(error) => {
                     self.disconnect();
                     // Who refuses the session has not seen the request, unless it was sent in an earlier connection.

@@ -39,6 +39,12 @@ pub(super) enum Turn {
     Closed(Ending),
 }
 
+/// Octets of answers given later that may wait for a peer that does not read: 128 MiB, twice 64 answers of 1 MiB.
+const UNREAD_MAX_BYTES: usize = 128 << 20;
+
+/// How long a peer may take nothing of what waits for it, unless it waits for events: 60 s, more than any network holds.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Octets gathered before they are sent within a turn.
 const FLUSH_AT_BYTES: usize = 256 << 10;
 
@@ -254,6 +260,9 @@ impl Connection {
 
     /// Sends an answer that was given later, then goes on with what waited for it.
     pub(super) fn answer<H: Handler>(&mut self, letter: &Letter, lent: &mut Lent<'_>, handler: &mut H) -> Turn {
+        if self.output.len() > UNREAD_MAX_BYTES {
+            return Turn::Closed(Ending::Refused("it does not read its answers".into()));
+        }
         match (&mut self.codec, letter.ticket) {
             (Codec::Frames(link), Some(ticket)) => {
                 // Too long a reply is told to the client.
@@ -283,9 +292,16 @@ impl Connection {
 
     /// Sends what is gathered, and what could not be sent before it.
     pub(super) fn flush(&mut self, lent: &mut Lent<'_>) -> Turn {
+        let waited = self.output.len();
         match self.send(lent.out) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Turn::Blocked,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if self.output.len() < waited {
+                    // It takes something, slow as it is.
+                    self.heard_at = lent.now;
+                }
+                return Turn::Blocked;
+            }
             Err(_) => return Turn::Closed(self.ending_or(Ending::Left)),
         }
         match &self.codec {
@@ -333,6 +349,11 @@ impl Connection {
         let quiet = lent.now.saturating_sub(self.heard_at);
         if !self.has_spoken && quiet >= silence {
             return Turn::Closed(Ending::Refused(format!("silent for {silence:?}")));
+        }
+        if !self.output.is_empty() && !matches!(self.codec, Codec::Lingering { .. }) {
+            let is_stalled = quiet >= STALL_TIMEOUT && !self.fate.stay;
+            let why = || Ending::Refused(format!("it took nothing for {STALL_TIMEOUT:?}"));
+            return if is_stalled { Turn::Closed(why()) } else { Turn::Idle };
         }
         match &mut self.codec {
             Codec::Lingering { why, .. } if quiet >= super::LINGER_TIMEOUT => Turn::Closed(why.clone()),

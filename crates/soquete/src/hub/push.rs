@@ -17,6 +17,8 @@ pub enum Pushed {
     Queued,
     /// The subscriber is too slow: it was not queued. [`Hub::next_drained`] tells when there is room again.
     Full,
+    /// It is longer than the subscriber takes: it was not queued, and never can be.
+    TooLong,
     /// The connection is gone.
     Gone,
 }
@@ -39,9 +41,8 @@ impl Hub {
         let mut pushed = Pushed::Queued;
         self.with(to.key(), Clock::now(), handler, |connection, lent, _, interest| {
             if let Some(max_bytes) = connection.payload_max_bytes() {
-                // Longer than the peer takes is as if it were not fast enough: it gets the next one it takes.
                 if put_event(lent.out, id, head, payload, max_bytes).is_err() {
-                    pushed = Pushed::Full;
+                    pushed = Pushed::TooLong;
                 }
             } else {
                 lent.out.extend_from_slice(payload);

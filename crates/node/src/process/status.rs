@@ -1,0 +1,56 @@
+//! What a process tells about itself.
+
+use super::Process;
+use crate::moment::unix_us;
+use crate::status::{LineStatus, ProcessStatus, RuleStatus};
+use soquete::Clock;
+use soquete_board::{Direction, Rule};
+
+impl Process {
+    /// Puts together what the process tells about itself.
+    pub(crate) fn status(&self) -> ProcessStatus {
+        let own = self.config.serve.len();
+        let peers = self.hub.connections().filter(|(_, service, _)| *service < own);
+        ProcessStatus {
+            name: self.config.name.to_string(),
+            pid: std::process::id(),
+            uptime_secs: Clock::now().saturating_sub(self.started_at).as_secs_f64(),
+            endpoints: self.endpoints.iter().map(ToString::to_string).collect(),
+            lines: self.front.plant.board.lines().map(|line| self.line_status(line)).collect(),
+            rules: self.front.plant.board.rules().map(|rule| self.rule_status(rule)).collect(),
+            peers: peers.map(|(id, _, peer)| self.front.who(id, peer)).collect(),
+            refused: self.front.refusals.total(),
+            forgotten: self.journal.forgotten(),
+        }
+    }
+
+    fn line_status(&self, line: &soquete_board::Line) -> LineStatus {
+        let has_changed = line.cause().is_some();
+        LineStatus {
+            name: line.name().to_string(),
+            direction: match line.direction() {
+                Direction::Input => "input".into(),
+                Direction::Output => "output".into(),
+            },
+            kind: self.front.plant.wired(line.id()).map(|wired| wired.kind.clone()).unwrap_or_default(),
+            value: line.value().to_string(),
+            since_us: has_changed.then(|| unix_us(line.since())),
+            by: line.cause().map(|cause| cause.as_str().to_owned()),
+        }
+    }
+
+    fn rule_status(&self, rule: &Rule) -> RuleStatus {
+        let config = &self.config.rules[rule.id().index()];
+        let counts = rule.counts();
+        RuleStatus {
+            on: config.words(),
+            send: config.send.clone(),
+            to: config.to.iter().map(ToString::to_string).collect(),
+            done: counts.done,
+            not_done: counts.not_done,
+            unknown: counts.unknown,
+            waiting: counts.waiting as u64,
+            trouble: self.reports.trouble(rule.id()),
+        }
+    }
+}
