@@ -132,7 +132,7 @@ fn a_server_that_dies_between_act_and_answer(presses_before: usize, comes_back: 
     place.press(1);
     led.log.wait_for("LED Status: ", presses_before + 1);
     led.kill();
-    proxy.pass();
+    proxy.cut(Cut::End);
     let report = if comes_back { String::new() } else { button.next("unknown: ") };
     let led = place.start("led_process");
     let report = if comes_back { button.next("unknown: ") } else { report };
@@ -174,7 +174,7 @@ fn a_press_that_was_not_sent_to_the_killed_server_is_done_by_the_next_one() {
     place.press(1);
     wait_until_waiting(&place, 1);
     led.kill();
-    proxy.pass();
+    proxy.cut(Cut::End);
     let led = place.start("led_process");
     button.next(": done");
     assert_eq!(switched(&place, &led), 1);

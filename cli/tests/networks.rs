@@ -47,7 +47,10 @@ fn a_machine_of_the_network_may_use_the_port_and_one_of_another_is_told_why_not(
             assert_eq!(typed, format!("ERR {why}\n"), "{netcat}");
         }
         let page = stranger.shell(&format!("timeout 20 curl -si http://{host}:5555/")).ok();
-        assert!(page.starts_with("HTTP/1.1 403 Forbidden\r\n") && page.ends_with(&format!("\r\n\r\n{why}\n")), "{page}");
+        assert!(
+            page.starts_with("HTTP/1.1 403 Forbidden\r\n") && page.ends_with(&format!("\r\n\r\n{why}\n")),
+            "{page}"
+        );
         let frames = format!("(printf '{}'; cat /dev/zero) | timeout 20 nc.openbsd {host} 5555", hello());
         let reject = stranger.shell(&frames).out;
         assert_eq!(reject.as_bytes()[4], common::wire::REJECT);

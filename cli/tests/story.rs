@@ -208,7 +208,8 @@ fn status_says_what_runs_who_set_what_and_how_presses_ended() {
     assert_eq!((&button["rules"][0]["done"], &button["rules"][0]["waiting"]), (&1.into(), &0.into()));
     assert_eq!(status["supervisor"]["pid"], up.pid());
     let page = place.run("status").ok();
-    for expected in ["led_process: ready, pid", "button_process: ready, pid", "LED", "button_process (tcp://127.0.0.1:"] {
+    for expected in ["led_process: ready, pid", "button_process: ready, pid", "LED", "button_process (tcp://127.0.0.1:"]
+    {
         assert!(page.contains(expected), "{expected:?} is not in:\n{page}");
     }
     let far = place.run(&format!("status --at {}", place.endpoint())).ok();

@@ -79,11 +79,6 @@ impl Proxy {
         self.shared.lock().unwrap().plan = plan;
     }
 
-    /// Carries everything from now on.
-    pub(crate) fn pass(&self) {
-        self.plan(Plan::Pass);
-    }
-
     /// Cuts every connection, once, after these many more octets went this way.
     pub(crate) fn cut_after(&self, way: Way, octets: usize, cut: Cut) {
         self.plan(Plan::Cut(way, octets, cut));
@@ -94,10 +89,12 @@ impl Proxy {
         self.plan(Plan::Lose(way, octets));
     }
 
-    /// Cuts every connection now.
+    /// Cuts every connection now; it is done on return. Nothing of what they had comes through any more, and what comes
+    /// over new ones is carried.
     pub(crate) fn cut(&self, cut: Cut) {
         self.shared.lock().unwrap().cut = Some(cut);
         (&self.bell).write_all(b"!").unwrap();
+        (&self.bell).read_exact(&mut [0]).unwrap();
     }
 
     /// Says whether the cut that was asked for was made.
@@ -161,6 +158,8 @@ impl Carrier {
         let mut shared = self.shared.lock().unwrap();
         if let Some(cut) = shared.cut.take() {
             cut_all(&mut self.pairs, cut);
+            shared.plan = Plan::Pass;
+            self.rung.write_all(b"!").unwrap();
         }
         shared.is_over
     }
