@@ -14,7 +14,7 @@ pub(crate) struct Bench {
     /// One end of a measurement.
     #[command(subcommand)]
     pub(crate) mode: Option<BenchMode>,
-    /// Measures each row of the table for this long, in seconds
+    /// Measures each side of each row of the table for this long, in seconds
     #[arg(long, value_name = "SECS", default_value = "1", value_parser = seconds)]
     pub(crate) secs: Duration,
     /// Prints the table as one JSON document
@@ -25,19 +25,23 @@ pub(crate) struct Bench {
 /// One end of a measurement.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchMode {
-    /// Serves: prints READY, then answers each message with its content until it is terminated
+    /// Serves: prints READY, then answers each message with its content until SIGTERM, whatever SECS says
     Pong(Load),
     /// Connects, keeps one message in flight, and prints the round trips in ns
     Ping(Load),
-    /// Serves: prints READY, counts one-way messages to the end, and prints their rate
+    /// Serves: prints READY, counts one-way messages to the end of the stream, and prints their rate
+    ///
+    /// SECS is not used; SIZE is the longest message taken where it is above 1 MiB.
     Sink(Load),
     /// Sends one-way messages and ends the stream
     Source(Load),
     /// Connects, keeps N requests in flight, and prints their rate
     Pipe(Loads),
-    /// Opens N connections with one message on each, prints HELD N, and ends with standard input
+    /// Opens N connections with one message on each, prints HELD N, and ends with standard input, whatever SECS says
     Conns(Loads),
-    /// Serves the text of the seeds: one message a connection, then closes
+    /// Serves the text of the seeds: one message a connection, then closes; until SECS are over or SIGTERM
+    ///
+    /// SIZE and N are not used.
     Accept(Loads),
 }
 
@@ -46,7 +50,7 @@ pub(crate) enum BenchMode {
 pub(crate) struct Load {
     /// Where
     pub(crate) url: Endpoint,
-    /// Octets of a message
+    /// Octets of a message, at most 64 MiB
     pub(crate) size: usize,
     /// For how many seconds
     #[arg(value_parser = seconds)]
@@ -58,7 +62,7 @@ pub(crate) struct Load {
 pub(crate) struct Loads {
     #[command(flatten)]
     pub(crate) load: Load,
-    /// Requests in flight, or connections
+    /// Requests in flight, or connections: 1 to 65,535
     pub(crate) n: usize,
 }
 

@@ -137,7 +137,10 @@ impl Front {
             }
             Command::Quit => {
                 let mut exchange = exchange;
-                exchange.close_after();
+                if exchange.tongue == Tongue::Text {
+                    // Over frames a GOODBYE ends the connection, and this does nothing.
+                    exchange.close_after();
+                }
                 reply(exchange, "OK QUIT");
             }
         }

@@ -167,6 +167,14 @@ pub(crate) fn plain_reply(head: &[u8; HEADER_LEN_BYTES]) -> Option<(u32, u32)> {
     is_plain.then(|| (u32::from_le_bytes([l0, l1, l2, l3]), u32::from_le_bytes([i0, i1, i2, i3])))
 }
 
+/// Reads length and topic of a header if it is that of a MESSAGE.
+#[inline]
+pub(crate) fn plain_message(head: &[u8; HEADER_LEN_BYTES]) -> Option<(u32, u16)> {
+    let [l0, l1, l2, l3, kind, flags, t0, t1, ..] = *head;
+    let is_plain = kind == Kind::Message as u8 && flags == 0;
+    is_plain.then(|| (u32::from_le_bytes([l0, l1, l2, l3]), u16::from_le_bytes([t0, t1])))
+}
+
 /// A frame that arrived: its header, and its payload where it lies in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {

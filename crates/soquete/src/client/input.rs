@@ -3,19 +3,22 @@
 use soquete_proto::frame;
 use std::ops::Range;
 
-/// Octets that one receive may bring.
-const CHUNK_LEN_BYTES: usize = 64 << 10;
+/// Octets that one receive may bring at first, and once so many have come at a time: a client of commands stays small,
+/// one of a stream reads in large pieces.
+const CHUNK_MIN_BYTES: usize = 4 << 10;
+const CHUNK_MAX_BYTES: usize = 64 << 10;
 
 /// A buffer with octets from `start` to `end`; it grows only for a message that is longer than it.
 pub(super) struct Input {
     octets: Vec<u8>,
     start: usize,
     end: usize,
+    chunk: usize,
 }
 
 impl Input {
     pub(super) fn new() -> Self {
-        Input { octets: vec![0; CHUNK_LEN_BYTES], start: 0, end: 0 }
+        Input { octets: Vec::new(), start: 0, end: 0, chunk: CHUNK_MIN_BYTES }
     }
 
     pub(super) fn clear(&mut self) {
@@ -46,7 +49,6 @@ impl Input {
         let len = payload.len();
         self.octets = payload;
         self.octets.extend_from_slice(&unread);
-        self.octets.resize(self.octets.len().max(CHUNK_LEN_BYTES), 0);
         (self.start, self.end) = (len, len + unread.len());
         0..len
     }
@@ -59,19 +61,19 @@ impl Input {
             self.clear();
         }
         if !is_frames {
-            self.make_room(max_bytes.clamp(1, CHUNK_LEN_BYTES));
+            self.make_room(max_bytes.clamp(1, self.chunk));
             let end = self.octets.len().min(self.end + max_bytes);
             return &mut self.octets[self.end..end];
         }
         let needed = frame::needed(self.unread()).unwrap_or(0).saturating_sub(self.end - self.start);
         // The header was checked against the limit when it was looked at.
-        self.make_room(needed.clamp(1, CHUNK_LEN_BYTES.max(self.end - self.start)));
+        self.make_room(needed.clamp(1, self.chunk.max(self.end - self.start)).max(self.least_room()));
         &mut self.octets[self.end..]
     }
 
     /// Returns room although much may be unread.
     pub(super) fn more_room(&mut self) -> &mut [u8] {
-        self.make_room(CHUNK_LEN_BYTES);
+        self.make_room(CHUNK_MAX_BYTES);
         &mut self.octets[self.end..]
     }
 
@@ -87,8 +89,17 @@ impl Input {
         }
     }
 
+    /// Returns how much room there must be: a chunk where nothing is unread, so that no receive is cut short.
+    #[inline]
+    fn least_room(&self) -> usize {
+        if self.end == 0 { self.chunk } else { 1 }
+    }
+
     #[inline]
     pub(super) fn filled(&mut self, len: usize) {
         self.end += len;
+        if self.end == self.octets.len() && self.chunk < CHUNK_MAX_BYTES {
+            self.chunk *= 4;
+        }
     }
 }

@@ -38,13 +38,14 @@ impl Client {
         matches!(&self.codec, Codec::Frames(core) if core.is_timed())
     }
 
+    #[inline]
     pub(super) fn flush_if_full(&mut self) -> Result<(), Error> {
         if self.out.len() < FLUSH_AT_BYTES { Ok(()) } else { self.flush() }
     }
 
     /// Sends what is gathered. While the server takes no more, what it sends is received: two ends that only write
     /// would wait for each other for ever.
-    #[inline]
+    #[inline(never)]
     pub(super) fn flush(&mut self) -> Result<(), Error> {
         let mut sent = 0;
         while sent < self.out.len() {
