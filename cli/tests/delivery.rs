@@ -334,7 +334,10 @@ fn press_proves_within(place: &Place, button: &Program, led: &Program, expected:
     let toggled = switched(place, led) - 1;
     let value = led.log.with("LED Status: ").last().unwrap().clone();
     assert!(expected.contains(&toggled), "toggled {toggled} times, reported {expected:?}: {}", button.log.text());
-    assert!(value.ends_with(if toggled.is_multiple_of(2) { "On" } else { "Off" }), "{value} after {toggled} toggles and one");
+    assert!(
+        value.ends_with(if toggled.is_multiple_of(2) { "On" } else { "Off" }),
+        "{value} after {toggled} toggles and one"
+    );
 }
 
 #[test]
