@@ -34,8 +34,8 @@ const SOCKET_SUFFIX: &str = ".sock";
 /// What the name of a journal ends with.
 const JOURNAL_SUFFIX: &str = ".journal";
 
-/// More octets than a journal has.
-const JOURNAL_MAX_BYTES: u64 = 64;
+/// Octets of a journal that count the presses.
+const PRESSES_LEN_BYTES: u64 = 8;
 
 /// The control socket of `up`. No process can have this name: each begins with a letter.
 const SUPERVISOR_SOCKET: &str = ".up.sock";
@@ -215,7 +215,7 @@ pub(crate) fn remove_dead(endpoint: &Endpoint) {
 /// Says whether a journal notes no press under way: the number in it is zero, or not there.
 fn is_zero(journal: &Path) -> bool {
     let mut octets = Vec::new();
-    let read = fs::File::open(journal).and_then(|file| file.take(JOURNAL_MAX_BYTES).read_to_end(&mut octets));
+    let read = fs::File::open(journal).and_then(|file| file.take(PRESSES_LEN_BYTES).read_to_end(&mut octets));
     read.is_ok() && octets.iter().all(|octet| *octet == 0)
 }
 

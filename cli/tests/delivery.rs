@@ -286,6 +286,16 @@ fn presses_that_still_lie_in_the_fifo_when_the_button_stops_are_not_lost_in_sile
 }
 
 #[test]
+fn presses_that_wait_in_the_fifo_have_their_turn_when_those_before_have_ended() {
+    let place = Place::bare();
+    place.configure(&Rule { within: "100ms", ..Rule::default() });
+    let button = place.start("button_process");
+    place.press(100);
+    button.log.wait_for("BUTTON press: ", 100);
+    assert_eq!(button.log.count(": not done"), 100);
+}
+
+#[test]
 fn presses_of_one_write_are_all_done_and_in_order() {
     const PRESSES: usize = 500;
     let place = Place::bare();

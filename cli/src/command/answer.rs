@@ -101,7 +101,8 @@ fn row(line: &str) -> Option<Row> {
         "OUTPUT" => Direction::Output,
         _ => return None,
     };
-    words.next().is_none().then_some(Row { name, value, direction })
+    // Later versions may say more of a line.
+    Some(Row { name, value, direction })
 }
 
 /// Reads an event, `LED ON 1795000000123456 button_process (tcp://127.0.0.1:44800)`.

@@ -55,7 +55,7 @@ fn write_instance(f: &mut fmt::Formatter<'_>, instance: &str, supervisor: Option
             up.pid,
             Span::from_secs(since(up.since_us))
         ),
-        None => writeln!(f, "{instance}: `soquete up` does not answer"),
+        None => writeln!(f, "{instance}: no `soquete up` answers"),
     }
 }
 
@@ -261,7 +261,7 @@ mod tests {
         let page = page(vec![Answer::Here(Box::new(button()))], None);
         assert_eq!(
             page,
-            "default: `soquete up` does not answer\n\n\
+            "default: no `soquete up` answers\n\n\
              button: pid 124, for 3m 12s\n\
              \x20 peers 127.0.0.1:0, 127.0.0.1:1, 127.0.0.1:2, 127.0.0.1:3, 127.0.0.1:4, 127.0.0.1:5, \
              127.0.0.1:6, 127.0.0.1:7 and 2 more\n\

@@ -23,11 +23,11 @@ pub(crate) enum Back {
 }
 
 impl Back {
-    /// Makes what is behind `line`.
-    pub(crate) fn new(line: &LineConfig, syslog: Option<&Path>) -> Result<Self, ProcessError> {
+    /// Makes what is behind `line`; `made` are the inodes of FIFOs that an earlier run made.
+    pub(crate) fn new(line: &LineConfig, syslog: Option<&Path>, made: &[u64]) -> Result<Self, ProcessError> {
         match &line.kind {
             LineKind::Log => Ok(Back::Log(Log::new(line.name.as_str(), syslog))),
-            LineKind::Fifo { path, mode } => Fifo::open(path, *mode).map(Back::Fifo),
+            LineKind::Fifo { path, mode } => Fifo::open(path, *mode, made).map(Back::Fifo),
             LineKind::Virtual(_) => Ok(Back::Virtual),
         }
     }

@@ -58,12 +58,14 @@ pub(crate) struct Plant {
 
 impl Plant {
     /// Wires the lines of a process and takes its rules.
-    pub(crate) fn new(config: &ProcessConfig) -> Result<Self, ProcessError> {
+    ///
+    /// `made` are the FIFOs that an earlier run of this process made and could not remove.
+    pub(crate) fn new(config: &ProcessConfig, made: &[u64]) -> Result<Self, ProcessError> {
         let now = Clock::now();
         let mut board = Board::new();
         let mut wired = BTreeMap::new();
         for line in &config.lines {
-            let back = Back::new(line, config.syslog.as_deref())?;
+            let back = Back::new(line, config.syslog.as_deref(), made)?;
             let direction = line.kind.direction();
             let spec =
                 LineSpec { name: line.name.clone(), direction, start: line.start, stop: line.stop, safe: line.safe };
@@ -168,6 +170,15 @@ impl Plant {
     /// Returns what is behind a line, to be used.
     pub(crate) fn wired_mut(&mut self, line: LineId) -> Option<&mut Wired> {
         self.wired.get_mut(&line)
+    }
+
+    /// Returns the inodes of the FIFOs that this process has to remove.
+    pub(crate) fn fifos_made(&self) -> Vec<u64> {
+        let made = self.wired.values().filter_map(|wired| match &wired.back {
+            Back::Fifo(fifo) => fifo.made(),
+            Back::Log(_) | Back::Virtual => None,
+        });
+        made.collect()
     }
 
     /// Counts the presses that have not ended.

@@ -75,7 +75,9 @@ impl Process {
         let control = surroundings.control.map(|path| listen_for_control(&mut hub, path, config.name.as_str()));
         let control = control.transpose()?;
         // Endpoints first: who cannot have them touches neither FIFOs nor outputs.
-        let mut plant = Plant::new(&config)?;
+        let mut journal = Journal::open(surroundings.journal);
+        let mut plant = Plant::new(&config, journal.made())?;
+        journal.note_made(&plant.fifos_made());
         let fifos = watch_fifos(&mut hub, &plant)?;
         let mut stop_sources = Vec::new();
         for fd in &surroundings.stop_on {
@@ -85,7 +87,6 @@ impl Process {
         plant.start(now);
         let mut front = Front::new(&config, plant, control);
         front.sort_effects();
-        let journal = Journal::open(surroundings.journal);
         Ok(Process {
             deliveries: Deliveries::new(&config),
             reports: Reports::new(config.rules.len()),
@@ -130,10 +131,15 @@ impl Process {
             // What is of a press under way is looked at below, ready or not.
             is_told_to_stop |= self.stop_sources.contains(&source) && !self.deliveries.owns(source);
         }
-        self.read_fifos(now)?;
-        self.front.plant.board.handle_timeout(now);
-        self.front.plant.carry_out(now);
-        self.settle(now);
+        loop {
+            self.read_fifos(now)?;
+            self.front.plant.board.handle_timeout(now);
+            self.front.plant.carry_out(now);
+            self.settle(now);
+            if !self.has_room_again() {
+                break;
+            }
+        }
         if let Some(line) = self.front.refusals.turn(now) {
             console::say(&line);
         }
@@ -183,6 +189,11 @@ impl Process {
         }
         self.fifos = fifos;
         Ok(())
+    }
+
+    /// Says whether a FIFO that is not watched, for want of room, has room again: presses ended since it was looked at.
+    fn has_room_again(&self) -> bool {
+        self.fifos.iter().any(|watch| watch.source.is_none() && self.has_room_for_press(watch.line))
     }
 
     fn take_fifo_line(&mut self, now: Duration, line: LineId, read: FifoLine) {

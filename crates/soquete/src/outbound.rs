@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use wire::{Io, Wire};
 
-/// A connection without work is closed after this, with a goodbye: no pings, nothing half open, and the next request
-/// begins with a handshake that proves the server alive. Its session goes on.
+/// A connection without work is closed after this, with a goodbye that ends its session too: no pings, nothing half open,
+/// and the next request begins with a handshake that proves the server alive.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// The first and the longest pause between two attempts to connect.

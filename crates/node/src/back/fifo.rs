@@ -39,14 +39,15 @@ pub(crate) enum Line {
 impl Fifo {
     /// Opens the FIFO at `path`; makes it with `mode` where there is none.
     ///
-    /// It is opened for writing too, so that it never ends when a writer goes.
-    pub(crate) fn open(path: &Path, mode: u32) -> Result<Self, ProcessError> {
-        let is_ours = match rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(mode), 0) {
+    /// It is opened for writing too, so that it never ends when a writer goes. One that is there already is used, and
+    /// stays when this process goes, unless its inode is among those that an earlier run has `made`.
+    pub(crate) fn open(path: &Path, mode: u32, made: &[u64]) -> Result<Self, ProcessError> {
+        let is_new = match rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(mode), 0) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,
             Err(errno) => return Err(failed("make", path, errno)),
         };
-        if is_ours {
+        if is_new {
             // Whatever the umask took away; who may press is said by the configuration.
             rustix::fs::chmod(path, Mode::from_raw_mode(mode)).map_err(|errno| failed("make", path, errno))?;
         } else {
@@ -58,7 +59,14 @@ impl Fifo {
         if !is_fifo {
             check(path)?;
         }
-        Ok(Fifo { file: File::from(fd), path: path.into(), is_ours, input: Vec::new(), is_skipping: false })
+        let file = File::from(fd);
+        let is_ours = is_new || file.metadata().is_ok_and(|data| made.contains(&data.ino()));
+        Ok(Fifo { file, path: path.into(), is_ours, input: Vec::new(), is_skipping: false })
+    }
+
+    /// Returns the inode, if this process has to remove it.
+    pub(crate) fn made(&self) -> Option<u64> {
+        self.file.metadata().ok().filter(|_| self.is_ours).map(|data| data.ino())
     }
 
     /// Takes the next line, read or to be read; nothing while no whole line has come.
@@ -174,7 +182,7 @@ mod tests {
     #[test]
     fn writers_come_and_go_and_each_line_0_is_a_press() {
         let path = path("presses");
-        let mut fifo = Fifo::open(&path, 0o600).unwrap();
+        let mut fifo = Fifo::open(&path, 0o600, &[]).unwrap();
         for text in ["0\n", "0\n0\n", "0\r\nON\n0\n"] {
             File::options().write(true).open(&path).unwrap().write_all(text.as_bytes()).unwrap();
         }
@@ -188,7 +196,7 @@ mod tests {
     #[test]
     fn half_a_line_waits_and_a_line_without_end_is_one_warning() {
         let path = path("half");
-        let mut fifo = Fifo::open(&path, 0o600).unwrap();
+        let mut fifo = Fifo::open(&path, 0o600, &[]).unwrap();
         let mut writer = File::options().write(true).open(&path).unwrap();
         writer.write_all(b"0").unwrap();
         assert_eq!(fifo.next_line(), None);
@@ -205,9 +213,19 @@ mod tests {
     fn a_fifo_that_is_there_is_used_and_stays() {
         let path = path("there");
         rustix::fs::mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
-        drop(Fifo::open(&path, 0o600).unwrap());
+        drop(Fifo::open(&path, 0o600, &[]).unwrap());
         assert!(path.exists());
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn one_that_an_earlier_run_made_goes_with_this_one() {
+        let path = path("earlier");
+        let killed = Fifo::open(&path, 0o600, &[]).unwrap();
+        let made = killed.made().unwrap();
+        std::mem::forget(killed);
+        drop(Fifo::open(&path, 0o600, &[made]).unwrap());
+        assert!(!path.exists());
     }
 
     #[test]
@@ -215,7 +233,7 @@ mod tests {
         for (text, act) in [("", "rm "), ("0\n0\n", "rm "), ("important", "look what it is")] {
             let path = path(&format!("file-{}", text.len()));
             std::fs::write(&path, text).unwrap();
-            let error = Fifo::open(&path, 0o600).unwrap_err();
+            let error = Fifo::open(&path, 0o600, &[]).unwrap_err();
             assert!(error.what.contains("no FIFO"), "{error}");
             assert!(error.act.unwrap().contains(act), "{text}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
