@@ -370,7 +370,7 @@ fn the_status_of_this_machine_is_a_page_or_one_document() {
     let machine = Machine::new();
     let _led = machine.process("led_process", &[("LED", "OFF", "OUTPUT")]);
     let page = machine.run(&["status"]).done();
-    assert!(page.starts_with("default: `soquete up` does not answer\n\nled_process: pid "), "{page}");
+    assert!(page.starts_with("default: no `soquete up` answers\n\nled_process: pid "), "{page}");
     assert!(page.contains(", for 1m 1s\n  serves tcp://127.0.0.1:5555\n  LINE  DIRECTION  KIND "), "{page}");
 
     let process = |name| {
