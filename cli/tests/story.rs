@@ -129,7 +129,7 @@ fn socat_switches_the_led_over_tcp_and_over_a_unix_socket() {
 fn the_programs_of_the_seeds_set_the_led_without_reading_an_answer() {
     let place = Place::new();
     let led = place.start("led_process");
-    for (command, value) in [("LED ON\0", "On"), ("LED OFF\0", "Off"), ("LED ON\0", "On")] {
+    for (command, value) in [("LED OFF\0", "Off"), ("LED ON\0", "On"), ("LED OFF\0", "Off")] {
         let mut client = Wire::connect(place.addr());
         client.send(command).0.shutdown(Shutdown::Both).unwrap();
         drop(client);
@@ -321,6 +321,22 @@ fn a_fifo_is_made_for_its_owner_alone_and_one_that_is_there_is_used_and_stays() 
     button.next(": done");
     assert_eq!(button.stop().code(), Some(0));
     assert_eq!(fs::metadata(place.fifo()).unwrap().permissions().mode() & 0o777, 0o622);
+}
+
+#[test]
+fn a_virtual_button_is_pressed_by_command_and_sets_a_line_of_its_own_process() {
+    let place = Place::bare();
+    place.write_config(
+        "[processes.both]\nsyslog = 'off'\nlines.KNOB = { input = 'virtual' }\nlines.LED = { output = 'log' }\n\
+         [[processes.both.rules]]\non = 'KNOB press'\nsend = 'LED ON'\n\
+         [[processes.both.rules]]\non = 'KNOB release'\nsend = 'LED OFF'\n",
+    );
+    let up = Program::up(&place, "");
+    assert_eq!(place.run("press KNOB").ok(), "pressed KNOB\n");
+    up.next("LED Status: On");
+    up.next("LED Status: Off");
+    up.next("KNOB press: LED ON: done");
+    up.next("KNOB release: LED OFF: done");
 }
 
 #[test]

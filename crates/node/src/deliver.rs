@@ -3,7 +3,7 @@
 use crate::config::{Delivery, ProcessConfig, RuleConfig};
 use crate::front::{Front, SERVICE, verb};
 use crate::plant::Press;
-use soquete::{Endpoint, Hub, Outbound, Outcome, Shot, SourceId};
+use soquete::{Endpoint, Hub, Outbound, Outcome, Shot};
 use soquete_board::{Cause, Fact, Failure, LineName, PressId, Refusal, RuleId, Ticket};
 use soquete_proto::client::{Options, Request};
 use soquete_proto::text::{self, Command};
@@ -158,12 +158,6 @@ impl Deliveries {
     /// Says goodbye to every server.
     pub(crate) fn close(&mut self, hub: &mut Hub) {
         self.outbounds.iter_mut().for_each(|outbound| outbound.close(hub));
-    }
-
-    /// Says whether a watched descriptor is of a press under way.
-    pub(crate) fn owns(&self, source: SourceId) -> bool {
-        self.outbounds.iter().any(|outbound| outbound.owns(source))
-            || self.shots.iter().any(|(shot, _)| shot.owns(source))
     }
 
     /// Returns when [`drive`](Deliveries::drive) has something to do if nothing becomes ready before.

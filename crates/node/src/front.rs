@@ -4,7 +4,7 @@ mod answer;
 mod watchers;
 
 use crate::config::{Language, ProcessConfig, Serve};
-use crate::console::{self, Refusals};
+use crate::console::Seldom;
 use crate::plant::{Effect, Plant};
 pub(crate) use answer::verb;
 use answer::{code_of, names, put_lines, put_values, value_word};
@@ -32,7 +32,7 @@ type Answer = Result<Vec<(LineName, Value)>, Refusal>;
 pub(crate) struct Front {
     pub(crate) plant: Plant,
     pub(crate) watchers: Watchers,
-    pub(crate) refusals: Refusals,
+    pub(crate) refusals: Seldom,
     /// Who asked for the status, which is put together outside of the turn.
     pub(crate) status_asked: Vec<Responder>,
     /// Answers that were not there at once.
@@ -54,7 +54,7 @@ impl Front {
         Front {
             plant,
             watchers: Watchers::default(),
-            refusals: Refusals::default(),
+            refusals: Seldom::new("refused connections"),
             status_asked: Vec::new(),
             waiting: HashMap::new(),
             answered: Vec::new(),
@@ -188,7 +188,8 @@ impl Front {
         match line {
             Ok(line) => {
                 let pressed = self.plant.wired(line).map_or(name, |wired| wired.name.as_str()).to_owned();
-                self.plant.press(Clock::now(), line);
+                let now = Clock::now();
+                self.plant.press(now, now, line);
                 self.sort_effects();
                 reply(exchange, &format!("OK PRESS {pressed}"));
             }
@@ -207,9 +208,7 @@ impl Front {
     }
 
     fn refused(&mut self, peer: &Peer, why: &str) {
-        for line in self.refusals.count(Clock::now(), &peer.to_string(), why) {
-            console::say(&line);
-        }
+        self.refusals.say(Clock::now(), &format!("refused {peer}: {why}"));
     }
 }
 

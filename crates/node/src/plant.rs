@@ -150,9 +150,9 @@ impl Plant {
     }
 
     /// Presses an input as its button would: on, and off again.
-    pub(crate) fn press(&mut self, now: Duration, line: LineId) {
+    pub(crate) fn press(&mut self, now: Duration, at: Duration, line: LineId) {
         for level in [Level::On, Level::Off] {
-            self.handle(now, Fact::Edge { line, level, at: now });
+            self.handle(now, Fact::Edge { line, level, at });
         }
     }
 

@@ -4,7 +4,7 @@ mod status;
 
 use crate::back::{Back, FifoLine};
 use crate::config::{Language, ProcessConfig, Serve};
-use crate::console;
+use crate::console::{self, Seldom};
 use crate::deliver::Deliveries;
 use crate::error::ProcessError;
 use crate::front::{COMMAND_MAX_BYTES, CONTROL, Front, SERVICE};
@@ -28,6 +28,9 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// somebody goes on writing.
 const FIFO_LINES_MAX: usize = 64 << 10;
 
+/// Lines taken from a FIFO in one turn: who writes without end must not keep the others waiting.
+const FIFO_LINES_PER_TURN: usize = 64;
+
 /// What a process is given by whoever starts it, besides its configuration.
 #[derive(Debug, Default)]
 pub struct Surroundings {
@@ -50,6 +53,7 @@ pub struct Process {
     pub(crate) reports: Reports,
     deliveries: Deliveries,
     fifos: Vec<FifoWatch>,
+    ignored: Seldom,
     stop_sources: Vec<SourceId>,
     _stop_on: Vec<OwnedFd>,
 }
@@ -59,6 +63,10 @@ pub struct Process {
 struct FifoWatch {
     line: LineId,
     source: Option<SourceId>,
+    /// Whether it was left with lines that may have been read ahead, of which epoll knows nothing.
+    has_more: bool,
+    /// Since when it has not been seen empty; what is read may have been written at any time since.
+    full_since: Option<Duration>,
 }
 
 impl Process {
@@ -97,6 +105,7 @@ impl Process {
             started_at: now,
             journal,
             fifos,
+            ignored: Seldom::new("ignored lines"),
             stop_sources,
             _stop_on: surroundings.stop_on,
         })
@@ -116,8 +125,15 @@ impl Process {
             let presses = self.journal.forgotten();
             console::say(&format!("{presses} presses were under way when this process was killed; they are forgotten"));
         }
-        while !self.turn(None)? {}
-        self.stop()
+        let ended = loop {
+            match self.turn(None) {
+                Ok(false) => {}
+                Ok(true) => break Ok(()),
+                // Whatever ended it, its outputs are not left to chance.
+                Err(error) => break Err(error),
+            }
+        };
+        self.stop().and(ended)
     }
 
     /// Serves once; says whether it was told to stop.
@@ -128,21 +144,15 @@ impl Process {
         let now = Clock::now();
         let mut is_told_to_stop = false;
         while let Some(source) = self.hub.next_ready() {
-            // What is of a press under way is looked at below, ready or not.
-            is_told_to_stop |= self.stop_sources.contains(&source) && !self.deliveries.owns(source);
+            // FIFOs and presses under way are looked at below, ready or not.
+            is_told_to_stop |= self.stop_sources.contains(&source);
         }
-        loop {
-            self.read_fifos(now)?;
-            self.front.plant.board.handle_timeout(now);
-            self.front.plant.carry_out(now);
-            self.settle(now);
-            if !self.has_room_again() {
-                break;
-            }
-        }
-        if let Some(line) = self.front.refusals.turn(now) {
-            console::say(&line);
-        }
+        self.read_fifos(now)?;
+        self.front.plant.board.handle_timeout(now);
+        self.front.plant.carry_out(now);
+        self.settle(now);
+        self.front.refusals.handle_timeout(now);
+        self.ignored.handle_timeout(now);
         self.answer_status();
         Ok(is_told_to_stop)
     }
@@ -174,10 +184,16 @@ impl Process {
     fn read_fifos(&mut self, now: Duration) -> Result<(), ProcessError> {
         let mut fifos = std::mem::take(&mut self.fifos);
         for watch in &mut fifos {
-            while let Some(line) = self.next_fifo_line(watch.line) {
-                self.take_fifo_line(now, watch.line, line);
+            watch.has_more = true;
+            for _ in 0..FIFO_LINES_PER_TURN {
+                let Some(line) = self.next_fifo_line(watch.line) else {
+                    watch.has_more = false;
+                    break;
+                };
+                self.take_fifo_line(now, watch.full_since.unwrap_or(now), watch.line, line);
             }
             let has_room = self.has_room_for_press(watch.line);
+            watch.full_since = if has_room && !watch.has_more { None } else { watch.full_since.or(Some(now)) };
             match watch.source {
                 Some(source) if !has_room => {
                     self.hub.unwatch(source);
@@ -191,20 +207,15 @@ impl Process {
         Ok(())
     }
 
-    /// Says whether a FIFO that is not watched, for want of room, has room again: presses ended since it was looked at.
-    fn has_room_again(&self) -> bool {
-        self.fifos.iter().any(|watch| watch.source.is_none() && self.has_room_for_press(watch.line))
-    }
-
-    fn take_fifo_line(&mut self, now: Duration, line: LineId, read: FifoLine) {
+    fn take_fifo_line(&mut self, now: Duration, at: Duration, line: LineId, read: FifoLine) {
         match read {
             FifoLine::Press => {
-                self.front.plant.press(now, line);
+                self.front.plant.press(now, at, line);
                 self.front.sort_effects();
             }
             FifoLine::Other(text) => {
                 let name = self.front.plant.wired(line).map_or("", |wired| wired.name.as_str());
-                console::say(&format!("{name}: {text:?} is ignored; a press is the line 0"));
+                self.ignored.say(now, &format!("{name}: {text:?} is ignored; a press is the line 0"));
             }
         }
     }
@@ -225,7 +236,14 @@ impl Process {
     }
 
     fn timeout(&mut self, until: Option<Duration>) -> Option<Duration> {
-        let times = [until, self.front.plant.board.timeout(), self.deliveries.timeout(), self.front.refusals.timeout()];
+        // Lines may wait that epoll knows nothing of, or a FIFO that is not watched although there is room again.
+        let is_due =
+            |watch: &FifoWatch| (watch.has_more || watch.source.is_none()) && self.has_room_for_press(watch.line);
+        if self.fifos.iter().any(is_due) {
+            return Some(Duration::ZERO);
+        }
+        let lines = [self.front.refusals.timeout(), self.ignored.timeout()].into_iter().flatten().min();
+        let times = [until, self.front.plant.board.timeout(), self.deliveries.timeout(), lines];
         times.into_iter().flatten().min()
     }
 
@@ -302,7 +320,7 @@ fn watch_fifos(hub: &mut Hub, plant: &Plant) -> Result<Vec<FifoWatch>, ProcessEr
     let mut fifos = Vec::new();
     for line in plant.board.lines().map(soquete_board::Line::id) {
         if let Some(source) = watch_fifo(hub, plant, line)? {
-            fifos.push(FifoWatch { line, source: Some(source) });
+            fifos.push(FifoWatch { line, source: Some(source), has_more: false, full_since: None });
         }
     }
     Ok(fifos)

@@ -21,7 +21,7 @@ pub struct ProcessStatus {
     pub rules: Vec<RuleStatus>,
     /// Who is connected to its endpoints: addresses, with the client's name where it has told one.
     pub peers: Vec<String>,
-    /// Connections refused since the start, for whatever reason.
+    /// Connections refused since the start, for whatever reason, and messages that are no commands.
     pub refused: u64,
     /// Presses that an earlier run of this process had not finished when it was killed.
     pub forgotten: u64,

@@ -206,6 +206,7 @@ impl Client {
     /// As [`submit`](Client::submit).
     #[inline]
     pub fn submit_on(&mut self, topic: u16, payload: &[u8]) -> Result<u32, Error> {
+        self.check_connected()?;
         let id = match &mut self.codec {
             Codec::Frames(core) => core
                 .request(self.heard_at, Request { topic, ..Request::new(payload) }, &mut self.out)
@@ -330,6 +331,12 @@ impl Client {
         Ok(Some((kind, range.end - len_bytes..range.end)))
     }
 
+    /// Without a connection the session would keep a request for the next one, long after its maker heard that it failed.
+    #[inline]
+    fn check_connected(&self) -> Result<(), Error> {
+        if self.stream.is_none() { Err(self.closed(Operation::Send)) } else { Ok(()) }
+    }
+
     fn put_plain(&mut self, payload: &[u8]) {
         self.out.extend_from_slice(payload);
         if matches!(self.codec, Codec::Line) {
@@ -381,6 +388,7 @@ impl Batch<'_> {
     #[inline]
     pub fn message_on(&mut self, topic: u16, payload: &[u8]) -> Result<(), Error> {
         let client = &mut *self.0;
+        client.check_connected()?;
         match &mut client.codec {
             Codec::Frames(core) => {
                 core.message(topic, payload, &mut client.out).map_err(|misuse| misused(&client.endpoint, misuse))?;

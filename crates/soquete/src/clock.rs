@@ -8,7 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 ///
 /// It is Linux's `CLOCK_BOOTTIME`. The standard library's clock stands still while the machine sleeps, so a command
 /// that was good for two seconds would still be carried out after a night's suspend; by this clock it is late.
-/// A timer that wakes the loop must use the same clock.
+/// The timers that wake the loop stand still in sleep, so what is late by this clock is found so soon after waking up.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock;
 

@@ -45,7 +45,7 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bounds of a hub.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at a time. Default 10,000: half of the descriptors of a process on a common machine. When it is
+    /// Connections at a time. Default 10,000: half of the 20,000 descriptors that a process may have where it has raised its soft limit, as `soquete run` does. When it is
     /// reached the oldest that has not sent an octet goes; where there is none, the newcomer is turned away.
     pub connections_max: usize,
     /// Time to the first octet. Default 5 min: a person at netcat.
@@ -252,10 +252,13 @@ impl Hub {
     /// # Errors
     /// What the wait itself can say; a failing connection ends and is no error of the loop.
     pub fn turn<H: Handler>(&mut self, timeout: Option<Duration>, handler: &mut H) -> Result<(), Error> {
-        if self.shared.mailbox.has_letters() {
+        let has_delivered = self.shared.mailbox.has_letters();
+        if has_delivered {
             self.deliver_letters(handler);
         }
-        let may_sleep = self.ready.is_empty() && self.drained.is_empty() && self.shared.mailbox.fall_asleep();
+        // What an answer set free may have changed what the caller waits for.
+        let may_sleep =
+            !has_delivered && self.ready.is_empty() && self.drained.is_empty() && self.shared.mailbox.fall_asleep();
         let timeout = if may_sleep { timeout } else { Some(Duration::ZERO) };
         let events = self.wait(timeout);
         self.shared.mailbox.wake();
@@ -279,6 +282,10 @@ impl Hub {
         }
         if self.shared.mailbox.has_letters() {
             self.deliver_letters(handler);
+        }
+        // Until the next turn another loop may sleep on our descriptor: an answer must ring.
+        if !self.shared.mailbox.fall_asleep() {
+            self.shared.mailbox.ring();
         }
         Ok(())
     }
@@ -381,7 +388,9 @@ impl Hub {
         for service in &mut self.shared.services {
             service.core.sweep(now);
         }
-        self.set_ticking(self.counts.connections > 0);
+        // Sessions without a connection have their time, too.
+        let has_sessions = self.shared.services.iter().any(|service| service.core.sessions() > 0);
+        self.set_ticking(self.counts.connections > 0 || has_sessions);
     }
 
     fn keys(&self) -> Vec<usize> {

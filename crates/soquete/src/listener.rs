@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{Errno, FdFlags, fcntl_setfd, retry_on_intr};
@@ -247,6 +248,14 @@ impl AsRawFd for Listener {
     }
 }
 
+/// Has the kernel find out within two minutes that a silent peer is gone; what is accepted inherits it.
+fn keep_alive(fd: &OwnedFd) -> rustix::io::Result<()> {
+    sockopt::set_socket_keepalive(fd, true)?;
+    sockopt::set_tcp_keepidle(fd, Duration::from_secs(60))?;
+    sockopt::set_tcp_keepintvl(fd, Duration::from_secs(10))?;
+    sockopt::set_tcp_keepcnt(fd, 6)
+}
+
 /// A mode that would have no effect is refused: who sets one believes that others are kept out.
 fn check_mode(endpoint: &Endpoint, options: &ListenOptions) -> Result<(), Cause> {
     match (options.mode, endpoint) {
@@ -265,6 +274,7 @@ fn listen_tcp(address: SocketAddr, options: &ListenOptions) -> rustix::io::Resul
     sockopt::set_socket_reuseaddr(&fd, options.reuse_address)?;
     // What is accepted inherits it: a system call less for each connection.
     sockopt::set_tcp_nodelay(&fd, true)?;
+    keep_alive(&fd)?;
     net::bind(&fd, &address)?;
     listen(&fd, options)?;
     Ok(fd)

@@ -18,6 +18,9 @@ use wire::{Io, Wire};
 /// and the next request begins with a handshake that proves the server alive.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// Reads of one [`Outbound::drive`]: a server that sends without end must not keep the others waiting.
+const READS_MAX: usize = 16;
+
 /// The first and the longest pause between two attempts to connect.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 
@@ -174,7 +177,7 @@ impl Outbound {
 
     /// Sends what is gathered and uses what has come, as long as either does something.
     fn converse(&mut self, hub: &mut Hub, now: Duration) -> Result<(), String> {
-        loop {
+        for _ in 0..READS_MAX {
             self.wire.send(&mut self.out, &self.endpoint, hub)?;
             match self.wire.receive(&mut self.input)? {
                 Io::Nothing => return Ok(()),
@@ -182,6 +185,8 @@ impl Outbound {
                 Io::Some => self.use_input(now)?,
             }
         }
+        // It is still readable, and comes again in the next turn.
+        self.wire.send(&mut self.out, &self.endpoint, hub)
     }
 
     fn use_input(&mut self, now: Duration) -> Result<(), String> {

@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, VecDeque};
 /// and the watcher gets a snapshot and the count of what it missed.
 const QUEUE_MAX: usize = 256;
 
+/// Watches of one connection: 64, as many as a command has lines.
+const PER_CONNECTION_MAX: usize = 64;
+
 #[derive(Debug)]
 struct Watcher {
     connection: ConnectionId,
@@ -42,6 +45,11 @@ impl Watchers {
         lines: Vec<LineName>,
         board: &mut Board,
     ) -> Result<(), Refusal> {
+        // One client must not take the places of all others. Those of a text connection take each other's place.
+        let own = self.watchers.values().filter(|watcher| watcher.connection == connection).count();
+        if own >= PER_CONNECTION_MAX && !is_text {
+            return Err(Refusal::WatchersFull);
+        }
         self.last += 1;
         board.watch(WatcherId(self.last), lines)?;
         if is_text {
@@ -100,12 +108,14 @@ impl Watchers {
     pub(super) fn tell(&mut self, hub: &mut Hub, front: &mut Front) {
         for key in std::mem::take(&mut self.due) {
             let Some(watcher) = self.watchers.get_mut(&key) else { continue };
-            if watcher.tell(hub, front) == Pushed::Gone {
-                // Its end may have come in the middle of this, when nobody could take it off the list.
-                self.watchers.remove(&key);
-                front.plant.board.unwatch(WatcherId(key));
+            let connection = watcher.connection;
+            watcher.tell(hub, front);
+            if hub.speaks_frames(connection).is_none() {
+                // Its end came in the middle of this, when nobody could take its watches off the list.
+                self.close(connection, &mut front.plant.board);
                 continue;
             }
+            let Some(watcher) = self.watchers.get_mut(&key) else { continue };
             if watcher.is_held && watcher.queue.is_empty() && !watcher.is_blocked {
                 watcher.is_held = false;
                 front.plant.board.resume(WatcherId(key));
@@ -116,7 +126,7 @@ impl Watchers {
 }
 
 impl Watcher {
-    fn tell(&mut self, hub: &mut Hub, front: &mut Front) -> Pushed {
+    fn tell(&mut self, hub: &mut Hub, front: &mut Front) {
         while let Some((event, missed)) = self.queue.front()
             && !self.is_blocked
         {
@@ -125,9 +135,8 @@ impl Watcher {
             match hub.push(self.connection, self.id, head, payload.as_bytes(), front) {
                 Pushed::Full => self.is_blocked = true,
                 Pushed::Queued | Pushed::TooLong => drop(self.queue.pop_front()),
-                Pushed::Gone => return Pushed::Gone,
+                Pushed::Gone => return,
             }
         }
-        if self.is_blocked { Pushed::Full } else { Pushed::Queued }
     }
 }

@@ -3,6 +3,7 @@
 use super::{Client, Codec, Kind, Outcome, misused};
 use crate::{Backoff, Clock, Error};
 use soquete_proto::client::{Request, Verdict};
+use soquete_proto::handshake::Code;
 use std::time::Duration;
 
 impl Client {
@@ -104,6 +105,13 @@ impl Client {
                     Verdict::Unknown(why) => Outcome::Unknown(why.to_string()),
                 });
             }
+            // Of another request, which `receive` must bring to its end.
+            let (code, why) = match verdict {
+                Verdict::NotDone(why) => (Code::Refused, why),
+                Verdict::Unknown(why) => (Code::Unknown, why),
+            };
+            self.reason = why.to_string();
+            self.kept.push_back((Kind::Failed(ended, code), Vec::new()));
         }
         None
     }

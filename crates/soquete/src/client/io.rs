@@ -11,7 +11,7 @@ impl Client {
     /// Sends what is gathered, then waits until something has arrived.
     #[inline]
     pub(super) fn fill(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
-        self.flush()?;
+        self.flush_within(timeout)?;
         let Some(stream) = &self.stream else { return Err(self.closed(Operation::Receive)) };
         let room = self.input.room(matches!(self.codec, Codec::Frames(_)), self.options.receive_max_bytes);
         let read = match receive_spinning(stream, room, self.options.spin) {
@@ -47,28 +47,40 @@ impl Client {
     /// would wait for each other for ever.
     #[inline(never)]
     pub(super) fn flush(&mut self) -> Result<(), Error> {
+        self.flush_within(self.options.timeout)
+    }
+
+    #[inline]
+    fn flush_within(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
         let mut sent = 0;
-        while sent < self.out.len() {
+        let result = self.send_from(&mut sent, timeout);
+        // What was sent must not be sent again, whatever became of the rest.
+        self.out.drain(..sent);
+        result
+    }
+
+    #[inline]
+    fn send_from(&mut self, sent: &mut usize, timeout: Option<Duration>) -> Result<(), Error> {
+        while *sent < self.out.len() {
             let Some(stream) = &self.stream else { return Err(self.closed(Operation::Send)) };
-            match send(stream, &self.out[sent..], SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
-                Ok(len) => sent += len,
+            match send(stream, &self.out[*sent..], SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+                Ok(len) => *sent += len,
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => self.wait_for_room()?,
+                Err(Errno::AGAIN) => self.wait_for_room(timeout)?,
                 Err(errno) => return Err(Error::new(Operation::Send, &self.endpoint, errno)),
             }
         }
-        self.out.clear();
         Ok(())
     }
 
-    fn wait_for_room(&mut self) -> Result<(), Error> {
+    fn wait_for_room(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
         let Some(stream) = &self.stream else { return Err(self.closed(Operation::Send)) };
         if self.input.unread().len() >= options::READ_AHEAD_MAX_BYTES {
             let cause = Cause::Busy("128 MiB of answers wait: receive them first");
             return Err(Error::new(Operation::Send, &self.endpoint, cause));
         }
         let mut fds = [PollFd::new(stream, PollFlags::IN | PollFlags::OUT)];
-        let timeout = self.options.timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         match poll(&mut fds, timeout.as_ref()) {
             Ok(0) => return Err(Error::new(Operation::Send, &self.endpoint, Cause::Timeout)),
             Ok(_) | Err(Errno::INTR) => {}

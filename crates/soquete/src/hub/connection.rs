@@ -63,6 +63,8 @@ enum Codec {
     Lingering {
         left_bytes: usize,
         why: Ending,
+        /// What it was before: its session ends with the connection, not with the refusal.
+        link: Option<Box<Link>>,
     },
 }
 
@@ -232,7 +234,7 @@ impl Connection {
                 }
                 Codec::Line(_) | Codec::Text { .. } => self.lines(&mut rest, lent, handler),
                 Codec::Frames(_) => self.frames(&mut rest, lent, handler),
-                Codec::Lingering { left_bytes, why } => {
+                Codec::Lingering { left_bytes, why, .. } => {
                     let Some(left) = left_bytes.checked_sub(rest.len()) else {
                         return Turn::Closed(why.clone());
                     };
@@ -385,12 +387,17 @@ impl Connection {
 
     /// Notes its end where a session may outlive it.
     pub(super) fn leave(&self, lent: &mut Lent<'_>) {
-        if let Codec::Frames(link) = &self.codec {
+        if let Codec::Frames(link) | Codec::Lingering { link: Some(link), .. } = &self.codec {
             lent.services[self.service].core.closed(lent.now, link);
         }
     }
 
-    /// Returns the link of a connection of frames.
+    /// Says whether nothing but its last words is to be said over it.
+    pub(super) fn is_ending(&self) -> bool {
+        self.fate.close || matches!(self.codec, Codec::Lingering { .. })
+    }
+
+    /// Returns the longest payload that the client of a connection of frames takes.
     pub(super) fn payload_max_bytes(&self) -> Option<u32> {
         if let Codec::Frames(link) = &self.codec { Some(link.payload_max_bytes()) } else { None }
     }

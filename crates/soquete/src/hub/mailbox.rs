@@ -62,7 +62,7 @@ impl Mailbox {
         }
     }
 
-    fn ring(&self) {
+    pub(super) fn ring(&self) {
         // The counter is full only if the loop has been rung and not woken yet: it will.
         let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
     }
@@ -70,7 +70,7 @@ impl Mailbox {
     /// Says that the loop will sleep now; false where there is a letter already, so that it must not.
     pub(super) fn fall_asleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
-        !self.has_letters() && !self.is_stopped()
+        !self.has_letters()
     }
 
     /// Says that the loop is awake. A letter that does not see it yet rings once in vain.
@@ -95,7 +95,7 @@ impl Mailbox {
 
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
-        self.ring_if_asleep();
+        self.ring();
     }
 
     pub(super) fn is_stopped(&self) -> bool {

@@ -75,7 +75,8 @@ impl Poller {
     /// Waits for events; give them back with [`give_back`](Poller::give_back), so that their buffer is used again.
     pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Events> {
         let mut buffer = [MaybeUninit::uninit(); EVENTS_MAX];
-        // A timeout of more than the kernel can count is for ever.
+        // The kernel counts milliseconds in 31 bits, 24 days.
+        let timeout = timeout.map(|timeout| timeout.min(Duration::from_millis(i32::MAX as u64)));
         let timespec = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         let told = match epoll::wait(&self.epoll, &mut buffer, timespec.as_ref()) {
             Ok((told, _)) => told,

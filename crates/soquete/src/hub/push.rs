@@ -33,8 +33,10 @@ impl Hub {
         payload: &[u8],
         handler: &mut H,
     ) -> Pushed {
-        let Some(connection) = self.connection_mut(to) else { return Pushed::Gone };
-        if connection.output_len() + payload.len() > WAITING_MAX_BYTES {
+        let Some(connection) = self.connection_mut(to).filter(|connection| !connection.is_ending()) else {
+            return Pushed::Gone;
+        };
+        if connection.output_len() > 0 && connection.output_len() + payload.len() > WAITING_MAX_BYTES {
             connection.is_lagging = true;
             return Pushed::Full;
         }
@@ -96,6 +98,9 @@ impl Hub {
     pub fn drain<H: Handler>(&mut self, timeout: Duration, handler: &mut H) {
         let deadline = Clock::now() + timeout;
         while self.counts.connections > 0 {
+            // Nobody asks for these any more, and while they wait a turn does not sleep.
+            self.ready.clear();
+            self.drained.clear();
             let left = deadline.saturating_sub(Clock::now());
             if left.is_zero() || self.turn(Some(left), handler).is_err() {
                 return;

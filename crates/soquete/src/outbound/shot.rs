@@ -123,20 +123,19 @@ impl Shot {
     }
 
     fn listen(&mut self) -> Option<Outcome> {
-        loop {
-            match self.wire.receive(&mut self.input) {
-                Ok(Io::Nothing) => return None,
-                Ok(Io::Ended) => {
-                    return Some(self.answer().unwrap_or(Outcome::Done(b"the connection ended in order".to_vec())));
-                }
-                Ok(Io::Some) => {
-                    let is_whole = self.input.iter().any(|octet| matches!(octet, b'\n' | 0));
-                    if is_whole || self.input.len() > ANSWER_MAX_BYTES {
-                        return self.answer();
-                    }
-                }
-                Err(_) => return Some(Outcome::Unknown("the connection was reset".into())),
+        // Once a call: a server that sends without end comes again in the next turn.
+        match self.wire.receive(&mut self.input) {
+            Ok(Io::Nothing) => None,
+            Ok(Io::Ended) => Some(self.answer().unwrap_or(Outcome::Done(b"the connection ended in order".to_vec()))),
+            Ok(Io::Some) => {
+                // Blank lines say nothing, and must not pile up.
+                let is_blank = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0);
+                let blank = self.input.iter().take_while(|octet| is_blank(octet)).count();
+                self.input.drain(..blank);
+                let is_whole = self.input.iter().any(|octet| matches!(octet, b'\n' | 0));
+                if is_whole || self.input.len() > ANSWER_MAX_BYTES { self.answer() } else { None }
             }
+            Err(_) => Some(Outcome::Unknown("the connection was reset".into())),
         }
     }
 

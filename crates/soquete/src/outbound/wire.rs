@@ -93,9 +93,14 @@ impl Wire {
     }
 
     fn connect_one_of(&mut self, mut addresses: Vec<SocketAddr>, hub: &mut Hub) -> Result<(), Error> {
-        // Never empty: a look-up without an address is an error.
-        let first = addresses.remove(0);
-        self.connect(&Endpoint::from(first), addresses, hub)
+        loop {
+            // Never empty: a look-up without an address is an error.
+            let first = addresses.remove(0);
+            match self.connect(&Endpoint::from(first), addresses.clone(), hub) {
+                Err(_) if !addresses.is_empty() => {}
+                result => return result,
+            }
+        }
     }
 
     /// Sends as much of `out` as is taken.

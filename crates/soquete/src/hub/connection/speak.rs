@@ -54,7 +54,11 @@ impl Connection {
     /// Ends the connection for `why`, which was said: all is sent, then what still comes is thrown away until the peer
     /// closes, so that the words are not lost in a reset.
     fn linger(&mut self, why: Ending) {
-        self.codec = Codec::Lingering { left_bytes: LINGER_MAX_BYTES, why };
+        let link = match std::mem::replace(&mut self.codec, Codec::Undecided) {
+            Codec::Frames(link) | Codec::Lingering { link: Some(link), .. } => Some(link),
+            _ => None,
+        };
+        self.codec = Codec::Lingering { left_bytes: LINGER_MAX_BYTES, why, link };
     }
 
     pub(super) fn refuse(&mut self, why: impl Into<String>) {
