@@ -80,7 +80,7 @@ pub(crate) struct Chosen {
 pub(crate) enum Platform {
     /// Any Linux: the button is a FIFO, the LED a line in the log
     Pc,
-    /// A Raspberry Pi: LED on GPIO17, button on GPIO4
+    /// A Raspberry Pi: LED on GPIO17, button on GPIO4; not in this version, which says so
     Raspberry,
 }
 
@@ -100,7 +100,7 @@ pub(crate) struct Up {
     /// Serves every machine of this network too, without a key; may be given more than once
     ///
     /// What the configuration serves on loopback TCP is bound on all addresses instead. Peers of other networks are
-    /// turned away; those on this machine never are.
+    /// turned away; those on loopback never are.
     #[arg(long, value_name = "NET")]
     pub(crate) anyone_from: Vec<Network>,
     /// Returns when every process is ready, and leaves them running

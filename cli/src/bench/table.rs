@@ -211,7 +211,7 @@ fn text(machine: &Machine, rows: &[Row]) -> String {
     let Machine { cores, kernel } = machine;
     let cores = if *cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
     let mut text = format!("{cores}, {kernel}; only ratios within one run hold\n");
-    text.push_str("both ends on one core where it does not say two; medians of runs in turn, bare and ours\n\n");
+    text.push_str("both ends on one core where it does not say two; bare and ours in turn; a ratio is the median of\neach pair's own, so it need not be that of the two medians beside it; first aim: where soquete wants to be at least\n\n");
     let what = format!("{:<5} {:<43} {:>10}", "over", "work", "in");
     let _ = writeln!(text, "{what} {:>9} {:>9} {:>6}  first aim", "bare", "soquete", "ratio");
     for row in rows {

@@ -174,8 +174,8 @@ impl Sequence {
         let before = self.last.replace(seq);
         let is_resumed = std::mem::replace(&mut self.is_resumed, false);
         match before {
-            // A board that was restarted counts from 1 again.
-            Some(last) if is_resumed && is_every_line && seq <= last => seq.saturating_sub(1).max(counted),
+            // A board that was restarted counts anew, its start values among the first; what it has now was just told.
+            Some(last) if is_resumed && seq <= last => counted,
             Some(last) if is_resumed && is_every_line => (seq - last - 1).max(counted),
             _ => counted,
         }
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(next(true, 7, 0, true), 0, "the first");
         assert_eq!(next(false, 10, 2, true), 2, "as the server counted");
         assert_eq!(next(true, 14, 0, true), 3, "11, 12 and 13");
-        assert_eq!(next(true, 3, 0, true), 2, "it was restarted: 1 and 2");
+        assert_eq!(next(true, 3, 0, true), 0, "it was restarted, and its values were told");
         assert_eq!(next(true, 9, 0, false), 0, "those may have been of other lines");
     }
 }

@@ -70,7 +70,7 @@ fn as_it_ended(status: ExitStatus) -> Failure {
 /// What the system calls say.
 pub(super) fn leave_session() -> io::Result<()> {
     setsid()?;
-    env::set_current_dir("/")
+    Ok(())
 }
 
 /// Tells the command that all is ready, and lets go of its inputs and outputs.
@@ -78,6 +78,8 @@ pub(super) fn leave_session() -> io::Result<()> {
 /// # Errors
 /// What the system calls say.
 pub(super) fn let_go() -> io::Result<()> {
+    // Not before: a configuration that was named from here is shown with its whole path.
+    env::set_current_dir("/")?;
     let null = File::options().read(true).write(true).open("/dev/null")?;
     // Whether anybody is still there to hear it does not matter any more.
     let _ = rustix::io::write(rustix::stdio::stdout(), &[ALL_READY]);

@@ -42,8 +42,6 @@ struct Shared {
     /// Cut every connection now.
     cut: Option<Cut>,
     is_over: bool,
-    /// Octets carried: to the server and to the client.
-    carried: [usize; 2],
     connections: usize,
 }
 
@@ -63,7 +61,7 @@ impl Proxy {
         let addr = listener.local_addr().unwrap();
         let (bell, rung) = UnixStream::pair().unwrap();
         rung.set_nonblocking(true).unwrap();
-        let shared = Shared { plan: Plan::Pass, cut: None, is_over: false, carried: [0; 2], connections: 0 };
+        let shared = Shared { plan: Plan::Pass, cut: None, is_over: false, connections: 0 };
         let shared = Arc::new(Mutex::new(shared));
         let carrier = Carrier { listener, rung, server, shared: shared.clone(), pairs: Vec::new() };
         let thread = Some(std::thread::spawn(move || carrier.run()));
@@ -100,11 +98,6 @@ impl Proxy {
     /// Says whether the cut that was asked for was made.
     pub(crate) fn has_cut(&self) -> bool {
         matches!(self.shared.lock().unwrap().plan, Plan::Pass)
-    }
-
-    /// Returns how many octets were carried: to the server and to the client.
-    pub(crate) fn carried(&self) -> [usize; 2] {
-        self.shared.lock().unwrap().carried
     }
 
     /// Returns how many connections there ever were.
@@ -210,7 +203,6 @@ impl Carrier {
             }
             _ => len,
         };
-        shared.carried[on as usize] += goes;
         match shared.plan {
             Plan::Cut(way, 0, cut) if way == on => {
                 shared.plan = Plan::Pass;

@@ -21,6 +21,9 @@ use std::time::Duration;
 /// How long a graceful stop waits for presses and answers under way.
 const STOP_TIMEOUT: Duration = Duration::from_millis(3500);
 
+/// Octets kept for all connections together. 16 MiB: commands and answers are short, and a small board has not much.
+const WAITING_MAX_BYTES: usize = 16 << 20;
+
 /// How long clients may take to read the last they are sent.
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -30,6 +33,9 @@ const FIFO_LINES_MAX: usize = 64 << 10;
 
 /// Lines taken from a FIFO in one turn: who writes without end must not keep the others waiting.
 const FIFO_LINES_PER_TURN: usize = 64;
+
+/// Pause between attempts to make a FIFO anew.
+const RENEW_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a process is given by whoever starts it, besides its configuration.
 #[derive(Debug, Default)]
@@ -65,6 +71,10 @@ struct FifoWatch {
     source: Option<SourceId>,
     /// Whether it was left with lines that may have been read ahead, of which epoll knows nothing.
     has_more: bool,
+    /// The watch over its path.
+    guard: Option<SourceId>,
+    /// When to try again to make it anew; nothing while it is there.
+    retry_at: Option<Duration>,
     /// Since when it has not been seen empty; what is read may have been written at any time since.
     full_since: Option<Duration>,
 }
@@ -75,7 +85,7 @@ impl Process {
     /// # Errors
     /// What could not be had, in one line, with the act where there is one.
     pub fn new(config: ProcessConfig, surroundings: Surroundings) -> Result<Self, ProcessError> {
-        let mut hub = Hub::new(Limits::default())?;
+        let mut hub = Hub::new(Limits { waiting_max_bytes: WAITING_MAX_BYTES, ..Limits::default() })?;
         let mut endpoints = Vec::new();
         for serve in &config.serve {
             endpoints.push(listen(&mut hub, serve, config.name.as_str())?);
@@ -146,7 +156,11 @@ impl Process {
         while let Some(source) = self.hub.next_ready() {
             // FIFOs and presses under way are looked at below, ready or not.
             is_told_to_stop |= self.stop_sources.contains(&source);
+            for watch in self.fifos.iter_mut().filter(|watch| watch.guard == Some(source)) {
+                watch.retry_at = Some(now);
+            }
         }
+        self.renew_fifos(now)?;
         self.read_fifos(now)?;
         self.front.plant.board.handle_timeout(now);
         self.front.plant.carry_out(now);
@@ -179,6 +193,41 @@ impl Process {
             }
         }
         self.front.tell_watchers(&mut self.hub);
+    }
+
+    /// Makes FIFOs anew that were removed or renamed, since nobody hears what is written to their paths.
+    fn renew_fifos(&mut self, now: Duration) -> Result<(), ProcessError> {
+        let mut fifos = std::mem::take(&mut self.fifos);
+        let mut is_any_new = false;
+        for watch in fifos.iter_mut().filter(|watch| watch.retry_at.is_some_and(|at| now >= at)) {
+            let Some(wired) = self.front.plant.wired_mut(watch.line) else { continue };
+            let Back::Fifo(fifo) = &mut wired.back else { continue };
+            let renewed = match fifo.renewed() {
+                None => {
+                    watch.retry_at = None;
+                    continue;
+                }
+                Some(Ok(renewed)) => renewed,
+                Some(Err(error)) => {
+                    let act = error.act.as_deref().unwrap_or("it is tried again");
+                    self.ignored.say(now, &format!("{}: its FIFO is gone: {error}; {act}", wired.name));
+                    watch.retry_at = Some(now + RENEW_PAUSE);
+                    continue;
+                }
+            };
+            console::say(&format!("{}: its FIFO was removed, and is made anew", wired.name));
+            *fifo = renewed;
+            is_any_new = true;
+            watch.retry_at = None;
+            watch.source.into_iter().chain(watch.guard).for_each(|source| self.hub.unwatch(source));
+            watch.source = watch_fifo(&mut self.hub, &self.front.plant, watch.line)?;
+            watch.guard = watch_guard(&mut self.hub, &self.front.plant, watch.line)?;
+        }
+        self.fifos = fifos;
+        if is_any_new {
+            self.journal.note_made(&self.front.plant.fifos_made());
+        }
+        Ok(())
     }
 
     fn read_fifos(&mut self, now: Duration) -> Result<(), ProcessError> {
@@ -242,8 +291,9 @@ impl Process {
         if self.fifos.iter().any(is_due) {
             return Some(Duration::ZERO);
         }
+        let retries = self.fifos.iter().filter_map(|watch| watch.retry_at).min();
         let lines = [self.front.refusals.timeout(), self.ignored.timeout()].into_iter().flatten().min();
-        let times = [until, self.front.plant.board.timeout(), self.deliveries.timeout(), lines];
+        let times = [until, self.front.plant.board.timeout(), self.deliveries.timeout(), lines, retries];
         times.into_iter().flatten().min()
     }
 
@@ -259,9 +309,7 @@ impl Process {
     /// Ends the watch over FIFOs, and says how many presses are left in them.
     fn leave_fifos(&mut self) {
         for watch in std::mem::take(&mut self.fifos) {
-            if let Some(source) = watch.source {
-                self.hub.unwatch(source);
-            }
+            watch.source.into_iter().chain(watch.guard).for_each(|source| self.hub.unwatch(source));
             let Some(wired) = self.front.plant.wired_mut(watch.line) else { continue };
             let Back::Fifo(fifo) = &mut wired.back else { continue };
             let left = std::iter::from_fn(|| fifo.next_line()).take(FIFO_LINES_MAX);
@@ -320,10 +368,20 @@ fn watch_fifos(hub: &mut Hub, plant: &Plant) -> Result<Vec<FifoWatch>, ProcessEr
     let mut fifos = Vec::new();
     for line in plant.board.lines().map(soquete_board::Line::id) {
         if let Some(source) = watch_fifo(hub, plant, line)? {
-            fifos.push(FifoWatch { line, source: Some(source), has_more: false, full_since: None });
+            let guard = watch_guard(hub, plant, line)?;
+            let source = Some(source);
+            fifos.push(FifoWatch { line, source, guard, retry_at: None, has_more: false, full_since: None });
         }
     }
     Ok(fifos)
+}
+
+/// Watches over the path of what is behind a line, if it is a FIFO.
+fn watch_guard(hub: &mut Hub, plant: &Plant, line: LineId) -> Result<Option<SourceId>, ProcessError> {
+    match plant.wired(line).map(|wired| &wired.back) {
+        Some(Back::Fifo(fifo)) => Ok(Some(hub.watch(fifo.guard())?)),
+        _ => Ok(None),
+    }
 }
 
 /// Watches what is behind a line, if it is a FIFO.

@@ -155,6 +155,20 @@ fn a_press_on_the_fifo_toggles_the_led_of_another_process() {
 }
 
 #[test]
+fn a_fifo_that_was_removed_is_made_anew() {
+    let led = led();
+    let mut watch = led.client();
+    watch.request(b"WATCH").unwrap();
+    let (_button, path) = button(&led.endpoint, Delivery::Frames, &["LED TOGGLE"]);
+    for value in ["LED ON", "LED OFF"] {
+        std::fs::remove_file(&path).unwrap();
+        while !path.exists() {}
+        press(&path, 1);
+        assert_eq!(next_event(&mut watch).1, value);
+    }
+}
+
+#[test]
 fn a_rule_as_text_drives_a_server_of_the_seeds() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let to = Endpoint::from(listener.local_addr().unwrap());

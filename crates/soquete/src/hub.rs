@@ -52,6 +52,9 @@ pub struct Limits {
     pub silence: Duration,
     /// Time between two lines of text, unless the connection waits for events. Default 1 h.
     pub idle: Duration,
+    /// Octets kept for all connections together: frames not complete yet, and what peers do not take. Default 256 MiB:
+    /// twice what one may hold. Above it the connection that holds most ends.
+    pub waiting_max_bytes: usize,
     /// How long a turn tries before it blocks. Default 0: it holds a core, and hurts where both ends share one.
     pub spin: Duration,
 }
@@ -62,6 +65,7 @@ impl Default for Limits {
             connections_max: 10_000,
             silence: Duration::from_secs(5 * 60),
             idle: Duration::from_secs(60 * 60),
+            waiting_max_bytes: 256 << 20,
             spin: Duration::ZERO,
         }
     }
@@ -107,6 +111,8 @@ pub struct Hub {
     reserve: Option<OwnedFd>,
     generation: u32,
     is_ticking: bool,
+    /// Invariant: the sum of what the connections hold.
+    waiting_bytes: usize,
 }
 
 /// What every connection is lent for its turns.
@@ -147,6 +153,7 @@ impl Hub {
             reserve: accept::reserve(),
             generation: 0,
             is_ticking: false,
+            waiting_bytes: 0,
         };
         let bell = hub.slots.insert(Slot::Bell);
         hub.poller.add(hub.shared.mailbox.as_fd(), bell, Interest::Read).map_err(failed)?;
@@ -340,7 +347,10 @@ impl Hub {
     ) -> Option<Interest> {
         let Some(Slot::Connection { connection, interest }) = self.slots.get_mut(key) else { return None };
         let mut lent = self.shared.lend(now);
-        let wanted = match turn(connection, &mut lent, handler, *interest) {
+        let held = connection.held_bytes();
+        let turn = turn(connection, &mut lent, handler, *interest);
+        self.waiting_bytes = self.waiting_bytes - held + connection.held_bytes();
+        let wanted = match turn {
             Turn::Idle => Interest::Read,
             Turn::Blocked => Interest::Write,
             Turn::Waiting => Interest::None,
@@ -353,11 +363,26 @@ impl Hub {
             connection.is_lagging = false;
             self.drained.push_back(connection.id);
         }
-        Some(wanted)
+        if self.waiting_bytes > self.limits.waiting_max_bytes {
+            self.end_the_heaviest(now, handler);
+        }
+        self.slots.contains(key).then_some(wanted)
+    }
+
+    /// Ends the connection that holds most, since all together hold too much.
+    fn end_the_heaviest<H: Handler>(&mut self, now: Duration, handler: &mut H) {
+        let held = self.slots.iter().filter_map(|(key, slot)| match slot {
+            Slot::Connection { connection, .. } => Some((connection.held_bytes(), key)),
+            _ => None,
+        });
+        let Some((held, key)) = held.max() else { return };
+        let why = format!("{held} octets wait for it, and all connections together hold too much");
+        self.remove(key, now, &Ending::Refused(why), handler);
     }
 
     fn remove<H: Handler>(&mut self, key: usize, now: Duration, ending: &Ending, handler: &mut H) {
         let Some(Slot::Connection { connection, .. }) = self.slots.try_remove(key) else { return };
+        self.waiting_bytes -= connection.held_bytes();
         self.shared.out.clear();
         let mut lent = self.shared.lend(now);
         connection.leave(&mut lent);

@@ -7,7 +7,7 @@ mod wire;
 pub use shot::Shot;
 
 use crate::hub::{Hub, SourceId};
-use crate::{Backoff, Endpoint, Outcome};
+use crate::{Backoff, Clock, Endpoint, Outcome};
 use soquete_proto::client::{Client as Core, Event, Options, Request, Verdict};
 use soquete_proto::fault::Misuse;
 use std::collections::VecDeque;
@@ -127,7 +127,7 @@ impl Outbound {
         if let Some(why) = self.connect(hub, now) {
             self.disconnect(hub, now, &why);
         }
-        if let Err(why) = self.converse(hub, now) {
+        if let Err(why) = self.converse(hub) {
             self.disconnect(hub, now, &why);
         }
         while let Some((id, verdict)) = self.core.verdict() {
@@ -176,13 +176,14 @@ impl Outbound {
     }
 
     /// Sends what is gathered and uses what has come, as long as either does something.
-    fn converse(&mut self, hub: &mut Hub, now: Duration) -> Result<(), String> {
+    fn converse(&mut self, hub: &mut Hub) -> Result<(), String> {
         for _ in 0..READS_MAX {
             self.wire.send(&mut self.out, &self.endpoint, hub)?;
             match self.wire.receive(&mut self.input)? {
                 Io::Nothing => return Ok(()),
                 Io::Ended => return Err("the server closed the connection".into()),
-                Io::Some => self.use_input(now)?,
+                // A clock that is read after it: what the server's clock says must not seem younger than it is.
+                Io::Some => self.use_input(Clock::now())?,
             }
         }
         // It is still readable, and comes again in the next turn.

@@ -353,3 +353,20 @@ fn a_server_that_sends_without_end_does_not_hold_the_loop() {
         while hub.next_ready().is_some() {}
     }
 }
+
+#[test]
+fn all_together_are_not_kept_more_for_than_the_loop_may_hold() {
+    let limits = Limits { waiting_max_bytes: 1 << 20, ..Limits::default() };
+    let served = serve_with("tcp://127.0.0.1:0", ALL, limits, Options::new("board"));
+    let mut greedy: Vec<Stream> = (0..40).map(|_| served.connect()).collect();
+    for stream in &mut greedy {
+        // What the server cannot send it keeps, and reads no more.
+        stream.set_nonblocking(true).unwrap();
+        let _ = stream.write(&b"BIG 200000\n".repeat(100));
+    }
+    let endings = served.log.endings(1);
+    let is_too_much =
+        |ending: &Ending| matches!(ending, Ending::Refused(why) if why.contains("together hold too much"));
+    assert!(endings.iter().all(is_too_much), "{endings:?}");
+    served.assert_serves();
+}

@@ -1,7 +1,7 @@
 //! An input that is pressed by writing `0` to a FIFO.
 
 use crate::error::ProcessError;
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, inotify};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::Read;
@@ -23,6 +23,9 @@ pub(crate) struct Fifo {
     /// Whether this process made it, so that it has to go with it.
     is_ours: bool,
     input: Vec<u8>,
+    mode: u32,
+    /// Tells when the file is removed or renamed.
+    guard: OwnedFd,
     /// Within a line that is too long, until its end.
     is_skipping: bool,
 }
@@ -61,7 +64,28 @@ impl Fifo {
         }
         let file = File::from(fd);
         let is_ours = is_new || file.metadata().is_ok_and(|data| made.contains(&data.ino()));
-        Ok(Fifo { file, path: path.into(), is_ours, input: Vec::new(), is_skipping: false })
+        let guard = guard(path).map_err(|errno| failed("watch over", path, errno))?;
+        Ok(Fifo { file, path: path.into(), is_ours, input: Vec::new(), mode, guard, is_skipping: false })
+    }
+
+    /// Returns a descriptor that is readable once the file may have been removed or renamed.
+    pub(crate) fn guard(&self) -> BorrowedFd<'_> {
+        self.guard.as_fd()
+    }
+
+    /// Says whether the path is still that of this FIFO: what is written there arrives here.
+    pub(crate) fn is_there(&self) -> bool {
+        let there = std::fs::symlink_metadata(&self.path).map(|data| (data.dev(), data.ino()));
+        let ours = self.file.metadata().map(|data| (data.dev(), data.ino()));
+        there.is_ok_and(|there| ours.is_ok_and(|ours| ours == there))
+    }
+
+    /// Takes note of what the guard told; returns the FIFO that has to take this one's place, if it is gone.
+    pub(crate) fn renewed(&self) -> Option<Result<Fifo, ProcessError>> {
+        let mut room = [std::mem::MaybeUninit::uninit(); 1024];
+        let mut told = rustix::fs::inotify::Reader::new(&self.guard, &mut room);
+        while told.next().is_ok() {}
+        (!self.is_there()).then(|| Fifo::open(&self.path, self.mode, &[]))
     }
 
     /// Returns the inode, if this process has to remove it.
@@ -117,13 +141,18 @@ impl AsFd for Fifo {
 
 impl Drop for Fifo {
     fn drop(&mut self) {
-        let stat = |file: &File| file.metadata().map(|data| (data.dev(), data.ino()));
-        let there = std::fs::symlink_metadata(&self.path).map(|data| (data.dev(), data.ino()));
         // Whatever somebody put in its place since is not ours to remove.
-        if self.is_ours && there.is_ok_and(|there| stat(&self.file).is_ok_and(|ours| ours == there)) {
+        if self.is_ours && self.is_there() {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+/// Watches over a path: an unlinked file changes its attributes, a renamed one moves.
+fn guard(path: &Path) -> rustix::io::Result<OwnedFd> {
+    let guard = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC)?;
+    inotify::add_watch(&guard, path, inotify::WatchFlags::ATTRIB | inotify::WatchFlags::MOVE_SELF)?;
+    Ok(guard)
 }
 
 /// Says what is in the way where it is no FIFO. Nothing is removed.
@@ -215,6 +244,23 @@ mod tests {
         rustix::fs::mknodat(CWD, &path, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
         drop(Fifo::open(&path, 0o600, &[]).unwrap());
         assert!(path.exists());
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn one_that_was_removed_is_made_anew() {
+        let path = path("removed");
+        let fifo = Fifo::open(&path, 0o600, &[]).unwrap();
+        assert!(fifo.renewed().is_none());
+        std::fs::remove_file(&path).unwrap();
+        let mut renewed = fifo.renewed().unwrap().unwrap();
+        drop(fifo);
+        File::options().write(true).open(&path).unwrap().write_all(b"0\n").unwrap();
+        assert_eq!(renewed.next_line(), Some(Line::Press));
+        std::fs::rename(&path, path.with_extension("moved")).unwrap();
+        std::fs::write(&path, "0\n").unwrap();
+        assert!(renewed.renewed().unwrap().unwrap_err().act.unwrap().starts_with("it holds"));
+        std::fs::remove_file(path.with_extension("moved")).unwrap();
         std::fs::remove_file(&path).unwrap();
     }
 

@@ -90,6 +90,7 @@ impl Client {
             let room = self.input.more_room();
             if let Ok((len, _)) = recv(stream, room, RecvFlags::DONTWAIT) {
                 self.input.filled(len);
+                self.heard_at = Clock::now();
             }
         }
         Ok(())

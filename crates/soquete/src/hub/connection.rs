@@ -131,6 +131,11 @@ impl Connection {
         self.heard_at
     }
 
+    /// Returns how many octets are kept for it: what came and cannot be used yet, and what it has not taken.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.input.len() + self.output.len()
+    }
+
     pub(super) fn output_len(&self) -> usize {
         self.output.len()
     }
