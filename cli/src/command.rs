@@ -19,7 +19,7 @@ use soquete_node::config::LineName;
 use soquete_node::status::{LineStatus, ProcessStatus};
 
 use crate::arguments::{Get, LinePath, Press, Reached, Set, Switch, Toggle};
-use crate::output::{Exit, Failure, print};
+use crate::output::{Exit, Failure, print, print_done};
 use crate::reach::{self, Deadline, Target};
 use answer::{Value, plain};
 use moment::Moment;
@@ -126,7 +126,7 @@ fn switch(path: &LinePath, word: &str, reached: &Reached) -> Result<(), Failure>
     let done = call(&target, &line, format!("{line} {word}"), by)?;
     let (line, value): (LineName, Value) =
         answer::value(&done).map_err(|wrong| unknown(&line, &format!("{}: {wrong}", target.endpoint)))?;
-    print(format_args!("{line} {value}\n"))
+    print_done(format_args!("{line} {value}\n"))
 }
 
 /// Presses a button of this machine that is a FIFO or virtual.
@@ -138,7 +138,7 @@ pub(crate) fn press(press: &Press) -> Result<(), Failure> {
     let found = reach::find(&reach::here(&press.chosen)?, &press.line, by)?;
     let line = found.row.name;
     call(&found.target, &line, format!("PRESS {line}"), by)?;
-    print(format_args!("pressed {line}\n"))
+    print_done(format_args!("pressed {line}\n"))
 }
 
 /// Makes the target of `--at`, where a line has no process.

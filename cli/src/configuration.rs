@@ -135,23 +135,30 @@ fn name_of(source: &Source) -> Result<InstanceName, String> {
 /// No network changes nothing.
 ///
 /// # Errors
-/// Nothing is served on loopback TCP, or two endpoints that differed only in their address have become one.
+/// Nothing is served on loopback TCP of a network's family, or two endpoints that differed only in their address have become one.
 pub(crate) fn apply_anyone_from(configuration: &mut Configuration, networks: &[Network]) -> Result<(), Failure> {
     if networks.is_empty() {
         return Ok(());
     }
-    let mut opened = false;
+    let mut opened = Vec::new();
     for serve in configuration.processes.iter_mut().flat_map(|process| &mut process.serve) {
         let Endpoint::Tcp { host, .. } = &mut serve.at else { continue };
         if host.is_loopback() {
-            *host = Host::Ip(every_address(host));
+            let every = every_address(host);
+            *host = Host::Ip(every);
             serve.anyone_from = networks.to_vec();
-            opened = true;
+            opened.push(every);
         }
     }
-    if !opened {
+    if opened.is_empty() {
         let wrong = format!("--anyone-from: nothing is served on loopback TCP in {}", configuration.source);
         return Err(Failure::usage(wrong).act("networks of an endpoint stand in the configuration: `anyone-from`"));
+    }
+    let is_reached = |network: &Network| opened.iter().any(|every| every.is_ipv6() == network.is_ipv6());
+    if let Some(network) = networks.iter().find(|network| !is_reached(network)) {
+        let (family, loopback) = if network.is_ipv6() { ("IPv6", "[::1]") } else { ("IPv4", "127.0.0.1") };
+        let wrong = format!("--anyone-from {network}: nothing is served on loopback TCP of {family}");
+        return Err(Failure::usage(wrong).act(format!("serve tcp://{loopback}:PORT in the configuration, too")));
     }
     match check(&configuration.processes).first() {
         None => Ok(()),
@@ -260,6 +267,10 @@ mod tests {
         let mut same = serving(&["tcp://127.0.0.1:1", "tcp://127.0.0.2:1"]);
         let twice = apply_anyone_from(&mut same, &networks).unwrap_err();
         assert!(twice.to_string().contains("--anyone-from: tcp://0.0.0.0:1 is served a second time"));
+        let far = ["10.0.0.0/24".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        let unreached = apply_anyone_from(&mut serving(&["tcp://127.0.0.1:1"]), &far).unwrap_err();
+        let expected = "--anyone-from fd00::/8: nothing is served on loopback TCP of IPv6";
+        assert!(unreached.to_string().contains(expected), "{unreached}");
     }
 
     #[test]

@@ -73,6 +73,21 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Prints what came of something that is done: where it cannot be printed, it is done all the same.
+///
+/// # Errors
+/// As [`print`], and the program ends with the code for done.
+pub(crate) fn print_done(text: impl fmt::Display) -> Result<(), Failure> {
+    print(text).map_err(|failure| match failure {
+        Failure::Wrong { wrong, act, .. } => Failure::Wrong {
+            exit: Exit::Done,
+            wrong: wrong.iter().map(|wrong| format!("it is done, but: {wrong}")).collect(),
+            act,
+        },
+        Failure::ReaderGone => Failure::ReaderGone,
+    })
+}
+
 /// Prints to standard output and makes sure that it has gone.
 ///
 /// # Errors

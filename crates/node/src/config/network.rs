@@ -47,6 +47,12 @@ impl Network {
         }
     }
 
+    /// Tells whether its machines have addresses of IPv6.
+    #[must_use]
+    pub fn is_ipv6(&self) -> bool {
+        self.first.is_ipv6()
+    }
+
     /// Tells whether a machine belongs to it; an IPv4 address written as IPv6 counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
