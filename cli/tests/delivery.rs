@@ -17,7 +17,7 @@ mod text;
 
 use common::proxy::{Cut, Proxy, Way};
 use common::wire::{ERROR, WELCOME, Wire, hello, request_until};
-use common::{Place, Program, Rule};
+use common::{Place, Program, Rule, until};
 use std::time::Duration;
 
 /// Octets of the WELCOME of `led_process`, and of a PONG.
@@ -40,8 +40,8 @@ fn switched(place: &Place, led: &Program) -> usize {
 
 /// Waits until the button has this many presses under way.
 fn wait_until_waiting(place: &Place, presses: u64) {
-    let is_waiting = |status: &str| status.contains(&format!("\"waiting\": {presses}"));
-    while !is_waiting(&place.run("status --json").ok()) {}
+    let waiting = format!("\"waiting\": {presses}");
+    until(&waiting, || place.run("status --json").ok().contains(&waiting));
 }
 
 /// Presses once more and says that it toggled the LED, and nothing did before: a late toggle would come before it.

@@ -5,7 +5,7 @@
 mod common;
 
 use common::wire::{ERROR, GOODBYE, HELLO, OPENING, REJECT, REPLY, REQUEST, WELCOME, Wire, frame, hello, request};
-use common::{Place, Program, tool, vitals};
+use common::{Place, Program, tool, until, vitals};
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ impl Scene {
         // What every language costs once is not what is measured.
         let descriptors = vitals::descriptors(led.pid());
         Wire::connect(place.addr()).send(hello("board")).frame();
-        while vitals::descriptors(led.pid()) > descriptors {}
+        until("that connection is gone", || vitals::descriptors(led.pid()) == descriptors);
         let memory_bytes = vitals::memory_bytes(led.pid());
         Scene { place, led, neighbour, memory_bytes }
     }
@@ -292,9 +292,10 @@ fn five_hundred_connections_that_send_nothing_cost_little_and_disturb_nobody() {
     assert_eq!(silent[499].ask("LED"), "OK LED OFF");
     assert_eq!(silent[0].ask("LED"), "OK LED OFF");
     drop(silent);
-    while vitals::descriptors(scene.led.pid()) > descriptors {
+    until("those connections are gone", || {
         scene.is_unharmed();
-    }
+        vitals::descriptors(scene.led.pid()) == descriptors
+    });
     assert!(vitals::cpu_time(scene.led.pid()) - before < Duration::from_secs(1));
     assert_eq!(scene.led.log.lines(), [""; 0]);
 }

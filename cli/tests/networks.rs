@@ -5,7 +5,7 @@
 mod common;
 
 use common::machine::Machine;
-use common::{Place, tool};
+use common::{Place, tool, until};
 
 /// What puts a HELLO for the board on the wire, as `printf` of a shell reads it.
 fn hello() -> String {
@@ -95,9 +95,10 @@ fn the_session_of_the_readme_works_word_for_word() {
     assert_eq!(shell(r"printf 'LED ON\nQUIT\n' | timeout 20 nc 127.0.0.1 5555").lines().next(), Some("OK LED ON"));
     assert_eq!(shell("soquete toggle LED; soquete get LED"), "LED off\noff\n");
     let watch = home.begin("unset SOQUETE_CONFIG; exec soquete watch LED");
-    while watch.log.lines().is_empty() {
+    until("it watches", || {
         shell("soquete toggle LED");
-    }
+        !watch.log.lines().is_empty()
+    });
     assert!(watch.log.text().contains("by soquete"), "{}", watch.log.text());
     assert!(shell("soquete lines").contains("BUTTON"));
     assert!(shell("soquete status").contains("serves tcp://127.0.0.1:5555"));

@@ -6,7 +6,7 @@ mod common;
 
 use common::proxy::{Proxy, Way};
 use common::wire::Wire;
-use common::{Place, Program, Rule, Run, tool, vitals};
+use common::{Place, Program, Rule, Run, tool, until, vitals};
 use rustix::process::Signal;
 use std::fs;
 use std::net::{Shutdown, TcpListener};
@@ -223,9 +223,10 @@ fn watch_shows_each_change_and_who_caused_it() {
     let watch = Program::begin(place.soquete("watch LED"));
     let json = Program::begin(place.soquete(&format!("watch --json --at {}", place.endpoint())));
     // Changes until both have begun to watch; each is told only to whoever does.
-    while watch.log.lines().is_empty() || json.log.lines().is_empty() {
+    until("both watch", || {
         place.run("toggle LED").ok();
-    }
+        !watch.log.lines().is_empty() && !json.log.lines().is_empty()
+    });
     place.run("set LED off").ok();
     place.press(1);
     let told = watch.next("by button_process (tcp://127.0.0.1:");
@@ -456,7 +457,7 @@ fn the_death_of_up_leaves_no_orphan() {
     place.run("set LED on").ok();
     up.kill();
     syslog.next("LED Status: Off");
-    while pids.iter().any(|pid| vitals::lives(*pid)) {}
+    until("no process lives on", || !pids.iter().any(|pid| vitals::lives(*pid)));
     drop(Program::up(&place, ""));
 }
 
@@ -472,7 +473,7 @@ fn a_process_that_dies_is_started_again_and_a_killed_button_says_what_it_forgot(
     assert_ne!(pid_of(&place, "led_process"), led);
     assert!(place.run("status").ok().contains("restarted once"));
     place.press(2);
-    while status(&place)["processes"][1]["rules"][0]["waiting"] != 2 {}
+    until("the presses wait", || status(&place)["processes"][1]["rules"][0]["waiting"] == 2);
     place.shell(&format!("kill -9 {}", pid_of(&place, "button_process"))).ok();
     up.next("2 presses were under way when this process was killed; they are forgotten");
     assert_eq!(status(&place)["processes"][1]["forgotten"], 2);

@@ -25,7 +25,7 @@ pub(crate) mod tool;
 pub(crate) mod vitals;
 pub(crate) mod wire;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) use log::Log;
 pub(crate) use place::{Place, Rule};
@@ -33,3 +33,13 @@ pub(crate) use program::{Program, Run};
 
 /// How long a test waits for what must come. Nothing is that slow; the loaded machine of somebody else is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Looks again and again until it is so: for what nobody tells of.
+#[track_caller]
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "not so after {PATIENCE:?}: {what}");
+        std::thread::yield_now();
+    }
+}
