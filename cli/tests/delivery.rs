@@ -252,7 +252,7 @@ fn a_killed_button_says_at_its_next_start_how_many_presses_it_forgot() {
     wait_until_waiting(&place, 3);
     button.kill();
     let mut button = place.start("button_process");
-    button.next("3 presses were under way when this process was killed; they are forgotten");
+    button.next("3 presses were under way when this process was killed, and forgotten with it");
     assert!(place.run("status --json").ok().contains("\"forgotten\": 3"));
     let led = place.start("led_process");
     press_proves(&place, &button, &led, 0);

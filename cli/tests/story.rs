@@ -475,6 +475,6 @@ fn a_process_that_dies_is_started_again_and_a_killed_button_says_what_it_forgot(
     place.press(2);
     until("the presses wait", || status(&place)["processes"][1]["rules"][0]["waiting"] == 2);
     place.shell(&format!("kill -9 {}", pid_of(&place, "button_process"))).ok();
-    up.next("2 presses were under way when this process was killed; they are forgotten");
+    up.next("2 presses were under way when this process was killed, and forgotten with it");
     assert_eq!(status(&place)["processes"][1]["forgotten"], 2);
 }

@@ -133,7 +133,8 @@ impl Process {
     pub fn run(mut self) -> Result<(), ProcessError> {
         if self.journal.forgotten() > 0 {
             let presses = self.journal.forgotten();
-            console::say(&format!("{presses} presses were under way when this process was killed; they are forgotten"));
+            let were = if presses == 1 { "1 press was" } else { &format!("{presses} presses were") };
+            console::say(&format!("{were} under way when this process was killed, and forgotten with it"));
         }
         let ended = loop {
             match self.turn(None) {

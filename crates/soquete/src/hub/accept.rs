@@ -24,6 +24,8 @@ impl Hub {
             let service = *service;
             match listener.accept() {
                 Ok((stream, peer)) => self.admit(service, stream, peer, now, handler),
+                // As where places run out: the oldest that never said anything goes.
+                Err(error) if is_full(&error) && self.close_oldest_silent(now, handler) => {}
                 Err(error) if is_full(&error) => {
                     self.turn_away(key);
                     break;

@@ -6,6 +6,7 @@ use super::ConnectionId;
 use super::handler::{Ending, Fate, Handler, Tongue, put_err, put_stream};
 use super::mailbox::{Letter, Mailbox};
 use super::service::{Bounds, Framing, Service, TEXT_BOUNDS};
+use crate::Clock;
 use crate::stream::{Peer, Stream};
 use soquete_proto::handshake::Code;
 use soquete_proto::server::Link;
@@ -142,10 +143,6 @@ impl Connection {
 
     /// Reads once, uses what came, sends what that gave.
     pub(super) fn read_turn<H: Handler>(&mut self, lent: &mut Lent<'_>, handler: &mut H) -> Turn {
-        if !matches!(self.codec, Codec::Lingering { .. }) {
-            // Who was refused and drips on is cut off all the same.
-            self.heard_at = lent.now;
-        }
         let kept = self.input.len();
         let read = if kept < lent.scratch.len() / 2 {
             lent.scratch[..kept].copy_from_slice(&self.input);
@@ -158,6 +155,12 @@ impl Connection {
             self.input.truncate(kept + read.as_ref().copied().unwrap_or(0));
             read
         };
+        // Read after it: a process may be stopped at any moment, and what it then finds may be late.
+        lent.now = Clock::now();
+        if !matches!(self.codec, Codec::Lingering { .. }) {
+            // Who was refused and drips on is cut off all the same.
+            self.heard_at = lent.now;
+        }
         match read {
             Ok(0) => self.end_turn(lent, handler),
             Ok(_) if self.input.len() > kept => {
