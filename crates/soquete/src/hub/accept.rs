@@ -11,6 +11,9 @@ use std::time::Duration;
 /// Connections accepted in one turn at the most: unbounded accepting starves those that are there.
 const ACCEPT_MAX: u32 = 32;
 
+/// Turns that found as many newcomers as they looked for, before the next looks for twice as many.
+const STEP: u32 = 8;
+
 /// How long the loop waits when not even the reserved descriptor is left.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -23,7 +26,14 @@ impl Hub {
             let Some(Slot::Listener { listener, service, .. }) = self.slots.get(key) else { return };
             let service = *service;
             match listener.accept() {
-                Ok((stream, peer)) => self.admit(service, stream, peer, now, handler),
+                Ok((stream, peer)) => {
+                    if burst == 1 && peer.ip().is_some() {
+                        // Who connects means to send, and may have no core but ours: with it, the first message is there
+                        // when it is looked for. A queue need not be waited for, nor a Unix client, who is faster.
+                        rustix::thread::sched_yield();
+                    }
+                    self.admit(service, stream, peer, now, handler);
+                }
                 // As where places run out: the oldest that never said anything goes.
                 Err(error) if is_full(&error) && self.close_oldest_silent(now, handler) => {}
                 Err(error) if is_full(&error) => {
@@ -37,7 +47,7 @@ impl Hub {
             accepted += 1;
         }
         if let Some(Slot::Listener { streak, .. }) = self.slots.get_mut(key) {
-            *streak = if accepted < burst { 0 } else { streak.saturating_add(1) };
+            *streak = if accepted < burst { streak.saturating_sub(STEP) } else { (*streak + 1).min(5 * STEP) };
         }
     }
 
@@ -98,9 +108,9 @@ impl Hub {
 /// Returns how many newcomers a turn takes after `streak` turns in which it found as many as it looked for.
 ///
 /// Clients that come one by one are taken one a turn, since each look for another would be a call in vain. Only a queue
-/// makes a long streak, and it is taken ever faster.
+/// makes a long streak, and it is taken ever faster; a look in vain takes half of the haste away.
 fn burst(streak: u32) -> u32 {
-    (1 << (streak / 8).min(5)).min(ACCEPT_MAX)
+    (1 << (streak / STEP).min(5)).min(ACCEPT_MAX)
 }
 
 /// Opens the descriptor that is given up for a moment when there is no other.
