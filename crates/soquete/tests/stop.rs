@@ -236,6 +236,25 @@ fn where_no_descriptor_is_left_newcomers_are_turned_away_and_the_others_served()
 }
 
 #[test]
+fn where_no_descriptor_is_left_the_oldest_that_said_nothing_goes() {
+    alone("where_no_descriptor_is_left_the_oldest_that_said_nothing_goes", || {
+        let served = serve_with("tcp://127.0.0.1:0", ALL, Limits::default(), Options::new("board"));
+        let address = served.endpoint.socket_addr().unwrap();
+        let mut sockets = sockets(13);
+        let before = leave_descriptors(3);
+        let silent: Vec<_> = sockets.split_off(10).into_iter().map(|socket| connected(socket, address)).collect();
+        for (socket, nth) in sockets.into_iter().take(3).zip(1..) {
+            assert!(is_served(&mut connected(socket, address)), "newcomer {nth}");
+        }
+        let gone = served.log.endings(1);
+        assert!(gone.contains(&soquete::Ending::Refused("silent, and its place was needed".into())), "{gone:?}");
+        setrlimit(Resource::Nofile, before).unwrap();
+        drop(silent);
+        served.assert_serves();
+    });
+}
+
+#[test]
 fn where_not_even_the_reserve_helps_accept_does_not_spin_and_recovers() {
     alone("where_not_even_the_reserve_helps_accept_does_not_spin_and_recovers", || {
         let served = serve_with("tcp://127.0.0.1:0", ALL, Limits::default(), Options::new("board"));
