@@ -113,6 +113,8 @@ pub struct Hub {
     is_ticking: bool,
     /// Invariant: the sum of what the connections hold.
     waiting_bytes: usize,
+    /// What the clock said when a connection was served last.
+    seen_at: Duration,
 }
 
 /// What every connection is lent for its turns.
@@ -154,6 +156,7 @@ impl Hub {
             generation: 0,
             is_ticking: false,
             waiting_bytes: 0,
+            seen_at: Clock::now(),
         };
         let bell = hub.slots.insert(Slot::Bell);
         hub.poller.add(hub.shared.mailbox.as_fd(), bell, Interest::Read).map_err(failed)?;
@@ -270,14 +273,13 @@ impl Hub {
         let events = self.wait(timeout);
         self.shared.mailbox.wake();
         let events = events.map_err(|error| Error::without_address(Operation::Poll, error))?;
-        let now = Clock::now();
         let mut listeners = Vec::new();
         for &(key, flags) in &events {
             match self.slots.get(key) {
-                Some(Slot::Connection { .. }) => self.serve(key, flags, now, handler),
+                Some(Slot::Connection { .. }) => self.serve(key, flags, handler),
                 Some(Slot::Source { .. }) => self.ready.push_back(SourceId(key)),
                 Some(Slot::Bell) => self.shared.mailbox.silence(),
-                Some(Slot::Ticker) => self.tick(now, handler),
+                Some(Slot::Ticker) => self.tick(Clock::now(), handler),
                 // Newcomers last, so that a key that was freed in this batch is not used again within it.
                 Some(Slot::Listener { .. }) => listeners.push(key),
                 None => {}
@@ -285,7 +287,7 @@ impl Hub {
         }
         self.poller.give_back(events);
         for key in listeners {
-            self.accept(key, now, handler);
+            self.accept(key, Clock::now(), handler);
         }
         if self.shared.mailbox.has_letters() {
             self.deliver_letters(handler);
@@ -311,7 +313,10 @@ impl Hub {
         self.poller.wait(timeout)
     }
 
-    fn serve<H: Handler>(&mut self, key: usize, flags: epoll::EventFlags, now: Duration, handler: &mut H) {
+    fn serve<H: Handler>(&mut self, key: usize, flags: epoll::EventFlags, handler: &mut H) {
+        // A turn that reads looks at the clock after it, and needs none before.
+        let reads = matches!(self.slots.get(key), Some(Slot::Connection { interest: Interest::Read, .. }));
+        let now = if reads { self.seen_at } else { Clock::now() };
         let is_over = flags.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR);
         self.with(key, now, handler, |connection, lent, handler, interest| match interest {
             Interest::Read | Interest::ReadWrite => connection.read_turn(lent, handler),
@@ -349,6 +354,8 @@ impl Hub {
         let mut lent = self.shared.lend(now);
         let held = connection.held_bytes();
         let turn = turn(connection, &mut lent, handler, *interest);
+        let now = lent.now;
+        self.seen_at = now;
         self.waiting_bytes = self.waiting_bytes - held + connection.held_bytes();
         let wanted = match turn {
             Turn::Idle => Interest::Read,
