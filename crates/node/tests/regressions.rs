@@ -42,23 +42,24 @@ fn config(name: &str) -> (ProcessConfig, std::path::PathBuf) {
     (config, path)
 }
 
-#[test]
-fn who_writes_nonsense_into_the_fifo_holds_up_nobody() {
-    let (config, path) = config("yes");
+/// Asserts that a client is served at once while somebody writes `line` to the FIFO without end.
+fn assert_served_while_written(config: ProcessConfig, path: std::path::PathBuf, line: &str) {
     let button = Running::start(config);
     let address = button.endpoint.as_ref().unwrap().socket_addr().unwrap();
+    let many = line.repeat(2000);
+    let (began, has_begun) = std::sync::mpsc::channel();
     let writing = std::thread::spawn(move || {
         let mut fifo = std::fs::File::options().write(true).open(&path).unwrap();
         let begin = Instant::now();
-        let many = "y\n".repeat(2000);
+        fifo.write_all(many.as_bytes()).unwrap();
+        began.send(()).unwrap();
         while begin.elapsed() < Duration::from_secs(5) {
             if fifo.write_all(many.as_bytes()).is_err() {
                 break;
             }
         }
     });
-    // sleep is the thing under test: time goes by
-    std::thread::sleep(Duration::from_millis(200));
+    has_begun.recv().unwrap();
     let begin = Instant::now();
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     stream.write_all(b"LINES\nQUIT\n").unwrap();
@@ -67,6 +68,12 @@ fn who_writes_nonsense_into_the_fifo_holds_up_nobody() {
     let took = begin.elapsed();
     writing.join().unwrap();
     assert!(took < Duration::from_secs(1), "a client waited {took:?}");
+}
+
+#[test]
+fn who_writes_nonsense_into_the_fifo_holds_up_nobody() {
+    let (config, path) = config("yes");
+    assert_served_while_written(config, path, "y\n");
 }
 
 #[test]
@@ -162,26 +169,5 @@ fn who_presses_without_end_holds_up_nobody() {
     let (mut config, path) = config("yes0");
     config.lines.push(LineConfig::new("LED".parse().unwrap(), LineKind::Log));
     config.rules.push(RuleConfig::new("BUTTON".parse().unwrap(), Trigger::Press, "LED TOGGLE"));
-    let button = Running::start(config);
-    let address = button.endpoint.as_ref().unwrap().socket_addr().unwrap();
-    let writing = std::thread::spawn(move || {
-        let mut fifo = std::fs::File::options().write(true).open(&path).unwrap();
-        let begin = Instant::now();
-        let many = "0\n".repeat(2000);
-        while begin.elapsed() < Duration::from_secs(5) {
-            if fifo.write_all(many.as_bytes()).is_err() {
-                break;
-            }
-        }
-    });
-    // sleep is the thing under test: time goes by
-    std::thread::sleep(Duration::from_millis(200));
-    let begin = Instant::now();
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    stream.write_all(b"LINES\nQUIT\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let took = begin.elapsed();
-    writing.join().unwrap();
-    assert!(took < Duration::from_secs(1), "a client waited {took:?}");
+    assert_served_while_written(config, path, "0\n");
 }
