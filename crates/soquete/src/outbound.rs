@@ -64,16 +64,6 @@ impl Outbound {
         &self.endpoint
     }
 
-    /// Says whether a connection is made.
-    pub fn is_connected(&self) -> bool {
-        self.core.is_open()
-    }
-
-    /// Says what the latest attempt to connect failed with; nothing once one has succeeded.
-    pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
-    }
-
     /// Sends a request as soon as it can be sent; returns its id. Call [`drive`](Outbound::drive) afterwards.
     ///
     /// # Errors
