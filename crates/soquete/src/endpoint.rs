@@ -2,14 +2,18 @@
 
 mod fault;
 mod parse;
+mod udp;
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use rustix::net::SocketAddrUnix;
 
 pub use fault::EndpointError;
+pub use udp::{INTERFACE_LEN_MAX, UdpOptions};
 
 /// The most octets a host name may have: 253, the limit of DNS.
 pub const HOST_LEN_MAX: usize = 253;
@@ -27,7 +31,11 @@ pub const MEM_NAME_LEN_MAX: usize = 64;
 /// |---|---|
 /// | `tcp://HOST:PORT` | TCP; HOST is an IPv4 address, an IPv6 address in brackets, or a name; PORT is 0 to 65535 |
 /// | `unix:///PATH` | a Unix stream socket at an absolute path of at most 107 octets |
-/// | `unix:@NAME` | a Unix stream socket in Linux's abstract namespace, at most 107 octets |
+/// | `unix:@NAME` | the same in Linux's abstract namespace, at most 107 octets |
+/// | `seqpacket:///PATH`, `seqpacket:@NAME` | a Unix socket that is connected as a stream is, and keeps packets apart |
+/// | `udp://HOST:PORT` | datagrams; to a group of machines where HOST is a multicast address |
+/// | `udp://HOST:PORT?interface=eth0&ttl=4&broadcast=yes` | the same, with any of the [options](UdpOptions) |
+/// | `unixgram:///PATH`, `unixgram:@NAME` | datagrams between the processes of a machine |
 /// | `mem:NAME` | threads of one process, at most 64 octets |
 ///
 /// What [`str::parse`] accepts prints as it is written, except that host names become lower-case and addresses
@@ -59,11 +67,24 @@ pub enum Endpoint {
     },
     /// A Unix stream socket.
     Unix(UnixName),
+    /// A Unix socket that is connected and keeps packets apart (SOCK_SEQPACKET).
+    Seqpacket(UnixName),
+    /// Datagrams over IPv4 or IPv6.
+    Udp {
+        /// The machine or group, or the address of this machine to receive at.
+        host: Host,
+        /// The port; 0 lets the kernel choose a free one to receive at.
+        port: u16,
+        /// What else is to be set on the socket.
+        options: UdpOptions,
+    },
+    /// Unix datagrams.
+    Unixgram(UnixName),
     /// A name that only this process knows.
     Mem(String),
 }
 
-/// The machine of a TCP endpoint.
+/// The machine of an endpoint of TCP or UDP.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
     /// A literal address. An IPv6 scope (`%eth0`) is not kept, so link-local addresses are out of reach.
@@ -82,20 +103,54 @@ pub enum UnixName {
 }
 
 impl Endpoint {
-    /// Tells whether only this machine can reach it: Unix, `mem:`, and TCP on a loopback address or `localhost`.
+    /// Makes an endpoint of UDP without options; the scope of an IPv6 address is lost.
+    #[must_use]
+    pub fn udp(addr: SocketAddr) -> Self {
+        Self::Udp { host: Host::Ip(addr.ip()), port: addr.port(), options: UdpOptions::default() }
+    }
+
+    /// Tells whether only this machine can reach it: Unix of all kinds, `mem:`, and TCP and UDP on a loopback address
+    /// or `localhost`.
     #[must_use]
     pub fn is_local(&self) -> bool {
+        self.host().is_none_or(|(host, _)| host.is_loopback())
+    }
+
+    /// Tells whether it carries datagrams: UDP and Unix datagrams, which nobody connects to.
+    #[must_use]
+    pub fn is_datagram(&self) -> bool {
+        matches!(self, Self::Udp { .. } | Self::Unixgram(_))
+    }
+
+    /// Tells whether it is a group of machines: UDP at a multicast address (`224.0.0.0/4`, `[ff00::]/8`).
+    #[must_use]
+    pub fn is_multicast(&self) -> bool {
+        matches!(self, Self::Udp { host: Host::Ip(ip), .. } if ip.is_multicast())
+    }
+
+    /// Gives machine and port of an endpoint of TCP or UDP; `None` for another kind.
+    #[must_use]
+    pub fn host(&self) -> Option<(&Host, u16)> {
         match self {
-            Self::Tcp { host, .. } => host.is_loopback(),
-            Self::Unix(_) | Self::Mem(_) => true,
+            Self::Tcp { host, port } | Self::Udp { host, port, .. } => Some((host, *port)),
+            Self::Unix(_) | Self::Seqpacket(_) | Self::Unixgram(_) | Self::Mem(_) => None,
         }
     }
 
-    /// Gives the socket address of a TCP endpoint with a literal address; `None` for a name or another kind.
+    /// Gives the name of a Unix endpoint of any kind; `None` for another.
+    #[must_use]
+    pub fn unix_name(&self) -> Option<&UnixName> {
+        match self {
+            Self::Unix(name) | Self::Seqpacket(name) | Self::Unixgram(name) => Some(name),
+            Self::Tcp { .. } | Self::Udp { .. } | Self::Mem(_) => None,
+        }
+    }
+
+    /// Gives the socket address of an endpoint of TCP or UDP with a literal address; `None` for a name or another kind.
     #[must_use]
     pub fn socket_addr(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp { host: Host::Ip(ip), port } => Some(SocketAddr::new(*ip, *port)),
+        match self.host() {
+            Some((Host::Ip(ip), port)) => Some(SocketAddr::new(*ip, port)),
             _ => None,
         }
     }
@@ -107,6 +162,17 @@ impl UnixName {
         match self {
             Self::Path(path) => SocketAddrUnix::new(path),
             Self::Abstract(name) => SocketAddrUnix::new_abstract_name(name.as_bytes()),
+        }
+    }
+
+    /// Takes it from the kernel's form. What is no text is shown as well as it can be.
+    pub(crate) fn of(address: &SocketAddrUnix) -> Self {
+        match address.path_bytes() {
+            Some(path) => Self::Path(OsStr::from_bytes(path).into()),
+            None => {
+                let name = address.abstract_name().unwrap_or_default();
+                Self::Abstract(String::from_utf8_lossy(name).into_owned())
+            }
         }
     }
 }
@@ -133,9 +199,21 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
-            Self::Unix(UnixName::Path(path)) => write!(f, "unix://{}", path.display()),
-            Self::Unix(UnixName::Abstract(name)) => write!(f, "unix:@{name}"),
+            Self::Unix(name) => write!(f, "unix:{name}"),
+            Self::Seqpacket(name) => write!(f, "seqpacket:{name}"),
+            Self::Udp { host, port, options } => write!(f, "udp://{host}:{port}{options}"),
+            Self::Unixgram(name) => write!(f, "unixgram:{name}"),
             Self::Mem(name) => write!(f, "mem:{name}"),
+        }
+    }
+}
+
+impl fmt::Display for UnixName {
+    /// Prints what comes behind the scheme and its colon: `//` and the path, or `@` and the name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "//{}", path.display()),
+            Self::Abstract(name) => write!(f, "@{name}"),
         }
     }
 }
@@ -168,6 +246,13 @@ mod tests {
             "unix:///run/soquete/led.sock",
             "unix:///tmp/a folder/löt.sock",
             "unix:@led",
+            "seqpacket:///run/soquete/led.sock",
+            "seqpacket:@led",
+            "udp://127.0.0.1:5555",
+            "udp://[ff02::1]:5555?interface=eth0&ttl=4",
+            "udp://10.0.0.255:5555?broadcast=yes",
+            "unixgram:///run/soquete/led.sock",
+            "unixgram:@led",
             "mem:led",
         ] {
             assert_eq!(endpoint(text).to_string(), text);
@@ -180,8 +265,10 @@ mod tests {
         for local in ["tcp://127.8.9.1:1", "tcp://[::1]:1", "tcp://localhost:1", "unix:@x", "unix:///x", "mem:x"] {
             assert!(endpoint(local).is_local(), "{local}");
         }
-        assert!(endpoint("tcp://[::ffff:127.0.0.1]:1").is_local());
-        for far in ["tcp://0.0.0.0:1", "tcp://[::]:1", "tcp://10.0.0.1:1", "tcp://led:1"] {
+        for local in ["tcp://[::ffff:127.0.0.1]:1", "udp://127.0.0.1:1", "seqpacket:@x", "unixgram:///x"] {
+            assert!(endpoint(local).is_local(), "{local}");
+        }
+        for far in ["tcp://0.0.0.0:1", "tcp://[::]:1", "tcp://10.0.0.1:1", "tcp://led:1", "udp://239.0.0.1:1"] {
             assert!(!endpoint(far).is_local(), "{far}");
         }
     }
@@ -192,5 +279,16 @@ mod tests {
         assert_eq!(Endpoint::from(addr).socket_addr(), Some(addr));
         assert_eq!(endpoint("tcp://localhost:5555").socket_addr(), None);
         assert_eq!(endpoint("mem:x").socket_addr(), None);
+    }
+
+    #[test]
+    fn a_group_is_told_by_its_address() {
+        for group in ["udp://224.0.0.1:1", "udp://239.255.255.255:1?ttl=0", "udp://[ff05::1]:1"] {
+            assert!(endpoint(group).is_multicast() && endpoint(group).is_datagram(), "{group}");
+        }
+        for other in ["udp://223.255.255.255:1", "udp://[fe80::1]:1", "tcp://224.0.0.1:1", "udp://group:1"] {
+            assert!(!endpoint(other).is_multicast(), "{other}");
+        }
+        assert!(endpoint("unixgram:@x").is_datagram() && !endpoint("seqpacket:@x").is_datagram());
     }
 }

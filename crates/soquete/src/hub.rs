@@ -18,8 +18,6 @@ pub use mailbox::{Responder, Stopper};
 pub use push::Pushed;
 pub use service::{Bounds, Framing, Languages};
 
-pub(crate) use service::entropy;
-
 use crate::{Clock, Endpoint, Error, ListenOptions, Listener, Operation, Peer};
 use connection::{Connection, Lent, Turn};
 use mailbox::Mailbox;

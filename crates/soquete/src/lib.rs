@@ -16,7 +16,9 @@ mod asynchronous;
 mod backoff;
 mod client;
 mod clock;
+mod datagram;
 mod endpoint;
+mod entropy;
 mod error;
 mod hub;
 mod listener;
@@ -32,7 +34,11 @@ pub use asynchronous::{AsyncClient, Event, Subscription, Watching};
 pub use backoff::Backoff;
 pub use client::{Batch, Client, ClientFraming, ClientOptions, Outcome, Received};
 pub use clock::Clock;
-pub use endpoint::{Endpoint, EndpointError, HOST_LEN_MAX, Host, MEM_NAME_LEN_MAX, UNIX_NAME_LEN_MAX, UnixName};
+pub use datagram::{Address, Arrival, DATAGRAM_MAX_BYTES, Datagram, DatagramOptions};
+pub use endpoint::{
+    Endpoint, EndpointError, HOST_LEN_MAX, Host, INTERFACE_LEN_MAX, MEM_NAME_LEN_MAX, UNIX_NAME_LEN_MAX, UdpOptions,
+    UnixName,
+};
 pub use error::{Cause, Error, Operation};
 pub use hub::{
     Bounds, ConnectionId, Counts, Ending, Exchange, Framing, Handler, Hub, Languages, Limits, Pushed, Responder,

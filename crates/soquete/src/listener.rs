@@ -1,12 +1,10 @@
 //! Where connections arrive.
 
-mod path;
+pub(crate) mod path;
 
-use std::ffi::OsStr;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_getfl};
@@ -91,8 +89,12 @@ impl Listener {
         check_mode(endpoint, options).map_err(Operation::Bind.failed(endpoint))?;
         let source = match endpoint {
             Endpoint::Tcp { host, port } => Source::tcp(&resolve::resolve(host, *port)?, options),
-            Endpoint::Unix(name) => Source::unix(name, options),
+            Endpoint::Unix(name) => Source::unix(name, SocketType::STREAM, options),
+            Endpoint::Seqpacket(name) => Source::unix(name, SocketType::SEQPACKET, options),
             Endpoint::Mem(name) => Source::mem(name, options),
+            Endpoint::Udp { .. } | Endpoint::Unixgram(_) => {
+                Err(Cause::Misuse("nobody connects over datagrams: open a Datagram there"))
+            }
         };
         source.and_then(|source| Self::over(source, options)).map_err(Operation::Bind.failed(endpoint))
     }
@@ -110,12 +112,12 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// [`Cause::Misuse`] when the descriptor is no TCP or Unix stream socket that listens.
+    /// [`Cause::Misuse`] when the descriptor is no socket of TCP, Unix or seqpacket that listens.
     pub fn from_fd(fd: OwnedFd) -> Result<Self, Error> {
         let listens = sockopt::socket_acceptconn(&fd) == Ok(true);
         let taken = match sockopt::socket_type(&fd) {
-            Ok(SocketType::STREAM) if listens => Self::over_inherited(fd).map_err(Cause::from),
-            _ => Err(Cause::Misuse("the descriptor is no stream socket that listens")),
+            Ok(SocketType::STREAM | SocketType::SEQPACKET) if listens => Self::over_inherited(fd).map_err(Cause::from),
+            _ => Err(Cause::Misuse("the descriptor is no socket that listens")),
         };
         taken.map_err(|cause| Error::without_address(Operation::Listen, cause))
     }
@@ -157,7 +159,9 @@ impl Listener {
             Some(Ok(address)) => Peer::Tcp(address),
             _ => Peer::of_unix(&stream),
         };
-        Ok((Stream::from(stream), peer))
+        let stream =
+            if let Endpoint::Seqpacket(_) = self.local { Stream::packets(stream) } else { Stream::octets(stream) };
+        Ok((stream, peer))
     }
 
     /// Says where it listens: a port of 0 is answered with the real one, a name with the address taken.
@@ -191,12 +195,12 @@ impl Source {
         Err(failed.into())
     }
 
-    fn unix(name: &UnixName, options: &ListenOptions) -> Result<Self, Cause> {
+    fn unix(name: &UnixName, kind: SocketType, options: &ListenOptions) -> Result<Self, Cause> {
         if let UnixName::Path(path) = name {
-            let (fd, path) = path::listen(path, options)?;
+            let (fd, path) = path::listen(path, kind, options)?;
             return Ok(Self::Socket { _path: Some(path), fd });
         }
-        let fd = net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let fd = net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
         net::bind(&fd, &name.socket_addr()?)?;
         listen(&fd, options)?;
         Ok(Self::Socket { _path: None, fd })
@@ -216,14 +220,9 @@ impl Source {
         if let Ok(address) = SocketAddr::try_from(address.clone()) {
             return Ok(address.into());
         }
-        let address = SocketAddrUnix::try_from(address)?;
-        Ok(Endpoint::Unix(match address.path_bytes() {
-            Some(path) => UnixName::Path(OsStr::from_bytes(path).into()),
-            None => {
-                let name = address.abstract_name().unwrap_or_default();
-                UnixName::Abstract(String::from_utf8_lossy(name).into_owned())
-            }
-        }))
+        let name = UnixName::of(&SocketAddrUnix::try_from(address)?);
+        let keeps_packets = sockopt::socket_type(fd)? == SocketType::SEQPACKET;
+        Ok(if keeps_packets { Endpoint::Seqpacket(name) } else { Endpoint::Unix(name) })
     }
 }
 
@@ -257,11 +256,11 @@ fn keep_alive(fd: &OwnedFd) -> rustix::io::Result<()> {
 }
 
 /// A mode that would have no effect is refused: who sets one believes that others are kept out.
-fn check_mode(endpoint: &Endpoint, options: &ListenOptions) -> Result<(), Cause> {
-    match (options.mode, endpoint) {
-        (None | Some(0..=0o777), Endpoint::Unix(UnixName::Path(_))) | (None, _) => Ok(()),
-        (Some(_), Endpoint::Unix(UnixName::Path(_))) => Err(Cause::Misuse("a mode is at most 0777")),
-        (Some(_), _) => Err(Cause::Misuse("only unix:///PATH has a mode")),
+pub(crate) fn check_mode(endpoint: &Endpoint, options: &ListenOptions) -> Result<(), Cause> {
+    match (options.mode, endpoint.unix_name()) {
+        (None | Some(0..=0o777), Some(UnixName::Path(_))) | (None, _) => Ok(()),
+        (Some(_), Some(UnixName::Path(_))) => Err(Cause::Misuse("a mode is at most 0777")),
+        (Some(_), _) => Err(Cause::Misuse("only the path of a Unix socket has a mode")),
     }
 }
 

@@ -81,8 +81,8 @@ pub(crate) fn connect(name: &str, flags: SocketFlags) -> Result<Stream, Cause> {
     let flags = flags | SocketFlags::CLOEXEC;
     let (near, far) = net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     rustix::io::write(&queue.bell, &1u64.to_ne_bytes())?;
-    queue.waiting.push_back(far.into());
-    Ok(near.into())
+    queue.waiting.push_back(Stream::octets(far));
+    Ok(Stream::octets(near))
 }
 
 fn listeners() -> MutexGuard<'static, BTreeMap<String, Queue>> {

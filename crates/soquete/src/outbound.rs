@@ -211,9 +211,7 @@ impl Outbound {
         self.wire.close(hub);
         self.core.disconnected();
         self.trouble = Some(why.to_owned());
-        #[allow(clippy::cast_possible_truncation)] // Any bits will do.
-        let entropy = crate::hub::entropy() as u64;
-        self.retry_at = now + self.backoff.next(entropy);
+        self.retry_at = now + self.backoff.next(crate::entropy::random_u64());
     }
 
     /// Says goodbye and closes; requests that wait keep waiting, and connect again.

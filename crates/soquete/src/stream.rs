@@ -8,16 +8,21 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType};
 
 pub use peer::Peer;
 
-/// A connected byte stream of any kind: TCP, Unix or `mem:`.
+/// A connection of any kind: TCP, Unix, seqpacket or `mem:`.
 ///
-/// It is one descriptor and nothing else; dropping it closes it. `&Stream` reads and writes too, so one thread can
-/// read while another writes. A write to a stream whose peer is gone is an error (EPIPE), never a signal. Small
-/// writes leave at once: TCP_NODELAY is set.
+/// It is one descriptor; dropping it closes it. `&Stream` reads and writes too, so one thread can read while another
+/// writes. A write to a stream whose peer is gone is an error (EPIPE), never a signal. Small writes leave at once:
+/// TCP_NODELAY is set.
+///
+/// Over **seqpacket** each write is one packet, and each read takes one. A packet longer than the kernel takes (about
+/// 208 KiB), or longer than the buffer of the read, is an error (EMSGSIZE), never cut in silence. The kernel does not
+/// tell an empty packet from the end of the stream: none is sent, and a read takes one for the end.
 ///
 /// A new one blocks. With a timeout set, or made non-blocking, a read or write that would have to wait longer fails
 /// with [`io::ErrorKind::WouldBlock`].
@@ -36,7 +41,17 @@ pub use peer::Peer;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Stream(OwnedFd);
+pub struct Stream {
+    fd: OwnedFd,
+    cut: Cut,
+}
+
+/// What the kernel keeps apart on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Octets,
+    Packets,
+}
 
 impl Stream {
     /// Makes two streams connected to each other, as `mem:` has them; both block.
@@ -46,7 +61,23 @@ impl Stream {
     /// EMFILE or ENFILE when no descriptor is left.
     pub fn pair() -> io::Result<(Self, Self)> {
         let (one, other) = net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        Ok((Self(one), Self(other)))
+        Ok((Self::octets(one), Self::octets(other)))
+    }
+
+    /// Takes over a connected socket that is known to carry octets.
+    pub(crate) fn octets(fd: OwnedFd) -> Self {
+        Self { fd, cut: Cut::Octets }
+    }
+
+    /// Takes over a connected socket that is known to carry packets.
+    pub(crate) fn packets(fd: OwnedFd) -> Self {
+        Self { fd, cut: Cut::Packets }
+    }
+
+    /// Tells whether the kernel keeps packets apart on it: then it is a seqpacket socket.
+    #[must_use]
+    pub fn keeps_packets(&self) -> bool {
+        self.cut == Cut::Packets
     }
 
     /// Makes reads and writes return at once (`true`) or block (`false`).
@@ -55,7 +86,7 @@ impl Stream {
     ///
     /// None for a socket; the system call has a result all the same.
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        Ok(rustix::io::ioctl_fionbio(&self.0, nonblocking)?)
+        Ok(rustix::io::ioctl_fionbio(&self.fd, nonblocking)?)
     }
 
     /// Bounds how long a blocking read waits for the first octet; `None`, the default, is for ever.
@@ -64,7 +95,7 @@ impl Stream {
     ///
     /// EINVAL for a timeout of zero.
     pub fn set_receive_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        Ok(sockopt::set_socket_timeout(&self.0, Timeout::Recv, timeout)?)
+        Ok(sockopt::set_socket_timeout(&self.fd, Timeout::Recv, timeout)?)
     }
 
     /// Bounds how long a blocking write waits for room; `None`, the default, is for ever.
@@ -73,7 +104,7 @@ impl Stream {
     ///
     /// EINVAL for a timeout of zero.
     pub fn set_send_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        Ok(sockopt::set_socket_timeout(&self.0, Timeout::Send, timeout)?)
+        Ok(sockopt::set_socket_timeout(&self.fd, Timeout::Send, timeout)?)
     }
 
     /// Ends one direction or both; a read or write that blocks in another thread wakes up.
@@ -89,7 +120,7 @@ impl Stream {
             Shutdown::Write => net::Shutdown::Write,
             Shutdown::Both => net::Shutdown::Both,
         };
-        Ok(net::shutdown(&self.0, how)?)
+        Ok(net::shutdown(&self.fd, how)?)
     }
 
     /// Reads what is there without taking it: the next read gives it again. It blocks as a read does.
@@ -98,7 +129,19 @@ impl Stream {
     ///
     /// Those of a read.
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        Ok(net::recv(&self.0, buf, RecvFlags::PEEK)?.0)
+        self.receive(buf, RecvFlags::PEEK)
+    }
+
+    fn receive(&self, buf: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
+        match self.cut {
+            Cut::Octets => Ok(net::recv(&self.fd, buf, flags)?.0),
+            Cut::Packets => {
+                let max_bytes = buf.len();
+                // With TRUNC the kernel tells how long the packet really is; of a stream it would throw octets away.
+                let (_, len_bytes) = net::recv(&self.fd, buf, flags | RecvFlags::TRUNC)?;
+                if len_bytes > max_bytes { Err(Errno::MSGSIZE.into()) } else { Ok(len_bytes) }
+            }
+        }
     }
 
     /// Says who is at the other end.
@@ -107,7 +150,7 @@ impl Stream {
     ///
     /// ENOTCONN when a TCP stream is not connected, any more or yet.
     pub fn peer(&self) -> io::Result<Peer> {
-        Ok(Peer::of(&self.0)?)
+        Ok(Peer::of(&self.fd)?)
     }
 
     /// Closes at once and throws away what the peer has not got: over TCP the peer sees a reset (ECONNRESET).
@@ -116,24 +159,28 @@ impl Stream {
     /// something that was not read.
     pub fn abort(self) {
         // Nobody can do anything about a failure, and the stream is closed in any case.
-        let _ = sockopt::set_socket_linger(&self.0, Some(Duration::ZERO));
+        let _ = sockopt::set_socket_linger(&self.fd, Some(Duration::ZERO));
     }
 }
 
 impl Read for &Stream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        Ok(net::recv(&self.0, buf, RecvFlags::empty())?.0)
+        self.receive(buf, RecvFlags::empty())
     }
 }
 
 impl Write for &Stream {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        Ok(net::send(&self.0, buf, SendFlags::NOSIGNAL)?)
+        if buf.is_empty() {
+            // As a packet it would be read as the end.
+            return Ok(0);
+        }
+        Ok(net::send(&self.fd, buf, SendFlags::NOSIGNAL)?)
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut nothing = SendAncillaryBuffer::default();
-        Ok(net::sendmsg(&self.0, bufs, &mut nothing, SendFlags::NOSIGNAL)?)
+        Ok(net::sendmsg(&self.fd, bufs, &mut nothing, SendFlags::NOSIGNAL)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -163,26 +210,29 @@ impl Write for Stream {
 
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.fd.as_fd()
     }
 }
 
 impl AsRawFd for Stream {
     fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.fd.as_raw_fd()
     }
 }
 
 impl From<OwnedFd> for Stream {
-    /// Takes over a connected stream socket: one that was inherited, say. What is no socket fails at the first use.
+    /// Takes over a connected socket of any kind: one that was inherited, say. What is no socket fails at the first use.
     fn from(fd: OwnedFd) -> Self {
-        Self(fd)
+        match sockopt::socket_type(&fd) {
+            Ok(SocketType::SEQPACKET) => Self::packets(fd),
+            _ => Self::octets(fd),
+        }
     }
 }
 
 impl From<Stream> for OwnedFd {
     fn from(stream: Stream) -> Self {
-        stream.0
+        stream.fd
     }
 }
 
@@ -191,9 +241,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stream_is_a_descriptor_and_nothing_else() {
-        assert_eq!(size_of::<Stream>(), size_of::<RawFd>());
-        assert_eq!(size_of::<Option<Stream>>(), size_of::<RawFd>());
+    fn a_stream_is_a_descriptor_and_its_kind() {
+        assert_eq!(size_of::<Stream>(), 2 * size_of::<RawFd>());
+        assert_eq!(size_of::<Option<Stream>>(), size_of::<Stream>());
     }
 
     #[test]

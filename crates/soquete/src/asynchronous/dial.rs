@@ -1,6 +1,7 @@
 //! Connecting without blocking a thread of the runtime.
 
 use super::wire::Wire;
+use crate::entropy::random_u64;
 use crate::{Backoff, Cause, Endpoint, Error, Operation, Stream};
 use std::io;
 use std::net::SocketAddr;
@@ -31,7 +32,7 @@ async fn dial_local(endpoint: &Endpoint) -> Result<Wire, Error> {
     loop {
         match Stream::connect_start(endpoint) {
             Ok(stream) => return Wire::new(stream, false).map_err(Operation::Connect.failed(endpoint)),
-            Err(error) if matches!(error.cause(), Cause::Busy(_)) => sleep(backoff.next(entropy())).await,
+            Err(error) if matches!(error.cause(), Cause::Busy(_)) => sleep(backoff.next(random_u64())).await,
             Err(error) => return Err(error),
         }
     }
@@ -75,9 +76,4 @@ async fn addresses(endpoint: &Endpoint) -> Result<Vec<SocketAddr>, Error> {
         (None, _) => {}
     }
     told.await.map_err(|_| Error::new(Operation::Resolve, endpoint, Cause::Closed))?
-}
-
-#[allow(clippy::cast_possible_truncation)] // Any bits will do.
-pub(super) fn entropy() -> u64 {
-    crate::hub::entropy() as u64
 }

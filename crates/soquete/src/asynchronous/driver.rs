@@ -1,7 +1,7 @@
 //! The one task that owns connection and protocol core.
 
 use super::ask::{Ask, Ended, Waiting, again};
-use super::dial::{dial, entropy};
+use super::dial::dial;
 use super::subscription::Feed;
 use super::wire::Wire;
 use crate::{Backoff, Cause, Clock, Endpoint, Error, Operation};
@@ -157,7 +157,8 @@ impl Driver {
     /// Serves the connection; says whether there may be more at once.
     fn poll_link(&mut self, cx: &mut Context<'_>) -> bool {
         if self.must_dial() {
-            let (endpoint, limit, pause) = (self.endpoint.clone(), self.connect_timeout, self.backoff.next(entropy()));
+            let (endpoint, limit, pause) =
+                (self.endpoint.clone(), self.connect_timeout, self.backoff.next(crate::entropy::random_u64()));
             self.link = Link::Dialling(Box::pin(async move {
                 sleep(pause).await;
                 dial(&endpoint, limit).await

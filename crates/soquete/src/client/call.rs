@@ -119,8 +119,7 @@ impl Client {
     /// Waits a little, then tries to connect; whether it came to anything shows in the stream.
     fn reconnect(&mut self, backoff: &mut Backoff) {
         let left = self.until_timeout().unwrap_or(Duration::MAX);
-        #[allow(clippy::cast_possible_truncation)] // Any bits will do.
-        let pause = backoff.next(crate::hub::entropy() as u64);
+        let pause = backoff.next(crate::entropy::random_u64());
         std::thread::sleep(pause.min(left));
         if self.connect_within(left.saturating_sub(pause).max(Duration::from_millis(1))).is_err() {
             self.stream = None;

@@ -47,9 +47,21 @@ pub enum EndpointError {
     },
     /// The text has a control character: NUL, a line break, a tab.
     ControlCharacter,
+    /// An option behind `?` is none of UDP's, or stands there twice.
+    UnknownOption(String),
+    /// An option's value is none that it can have.
+    InvalidOption {
+        /// The option.
+        name: &'static str,
+        /// What was written.
+        value: String,
+        /// What was expected.
+        expected: &'static str,
+    },
 }
 
-const KINDS: &str = "expected tcp://HOST:PORT, unix:///PATH, unix:@NAME or mem:NAME";
+const KINDS: &str = "expected tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH, unix:@NAME, seqpacket:///PATH, \
+                     unixgram:///PATH or mem:NAME";
 
 impl fmt::Display for EndpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,21 +76,25 @@ impl fmt::Display for EndpointError {
             Self::HostTooLong { len_bytes, max_bytes } => {
                 write!(f, "host of {len_bytes} octets: expected at most {max_bytes}")
             }
-            Self::UnbracketedIpv6 => f.write_str("an IPv6 address needs brackets: expected tcp://[ADDRESS]:PORT"),
+            Self::UnbracketedIpv6 => f.write_str("an IPv6 address needs brackets: expected [ADDRESS]:PORT"),
             Self::InvalidIpv6(text) => {
                 write!(f, "`[{text}]`: expected an IPv6 address in the brackets")
             }
-            Self::NoPort => f.write_str("no port: expected tcp://HOST:PORT"),
+            Self::NoPort => f.write_str("no port: expected HOST:PORT"),
             Self::InvalidPort(port) => {
                 write!(f, "port `{port}`: expected a number from 0 to 65535")
             }
-            Self::RelativePath => f.write_str("relative path: expected unix:///PATH"),
+            Self::RelativePath => f.write_str("relative path: expected three slashes and the path, as in unix:///PATH"),
             Self::FolderPath => f.write_str("the path ends with a slash: expected a file's path"),
-            Self::NoName => f.write_str("no name: expected unix:@NAME or mem:NAME"),
+            Self::NoName => f.write_str("no name: expected one behind `@` or `mem:`"),
             Self::NameTooLong { len_bytes, max_bytes } => {
                 write!(f, "name of {len_bytes} octets: expected at most {max_bytes}")
             }
             Self::ControlCharacter => f.write_str("control character: expected printable text"),
+            Self::UnknownOption(option) => {
+                write!(f, "`{option}`: expected `interface=NAME`, `ttl=N` or `broadcast=yes`, each once, apart by `&`")
+            }
+            Self::InvalidOption { name, value, expected } => write!(f, "{name} `{value}`: expected {expected}"),
         }
     }
 }

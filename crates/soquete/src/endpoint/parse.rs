@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{Endpoint, EndpointError, HOST_LEN_MAX, Host, MEM_NAME_LEN_MAX, UNIX_NAME_LEN_MAX, UnixName};
+use super::{Endpoint, EndpointError, HOST_LEN_MAX, Host, MEM_NAME_LEN_MAX, UNIX_NAME_LEN_MAX, UdpOptions, UnixName};
 
 /// The most octets a label of a host name may have, by DNS.
 const LABEL_LEN_MAX: usize = 63;
@@ -17,20 +17,37 @@ impl FromStr for Endpoint {
             return Err(EndpointError::ControlCharacter);
         }
         if let Some(authority) = text.strip_prefix("tcp://") {
-            tcp(authority)
-        } else if let Some(name) = text.strip_prefix("unix:@") {
-            Ok(Self::Unix(UnixName::Abstract(bounded(name, UNIX_NAME_LEN_MAX)?.to_owned())))
-        } else if let Some(path) = text.strip_prefix("unix://") {
-            Ok(Self::Unix(UnixName::Path(unix_path(path)?)))
-        } else if let Some(name) = text.strip_prefix("mem:") {
-            Ok(Self::Mem(bounded(name, MEM_NAME_LEN_MAX)?.to_owned()))
-        } else {
-            Err(unrecognised(text))
+            let (host, port) = host_and_port(authority)?;
+            return Ok(Self::Tcp { host, port });
+        }
+        if let Some(rest) = text.strip_prefix("udp://") {
+            let (authority, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
+            let (host, port) = host_and_port(authority)?;
+            return Ok(Self::Udp { host, port, options: UdpOptions::read(query)? });
+        }
+        match text.split_once(':') {
+            Some(("unix", name)) if is_unix(name) => Ok(Self::Unix(unix_name(name)?)),
+            Some(("seqpacket", name)) if is_unix(name) => Ok(Self::Seqpacket(unix_name(name)?)),
+            Some(("unixgram", name)) if is_unix(name) => Ok(Self::Unixgram(unix_name(name)?)),
+            Some(("mem", name)) => Ok(Self::Mem(bounded(name, MEM_NAME_LEN_MAX)?.to_owned())),
+            _ => Err(unrecognised(text)),
         }
     }
 }
 
-fn tcp(authority: &str) -> Result<Endpoint, EndpointError> {
+/// Tells whether what stands behind the scheme and its colon begins as the name of a Unix socket does.
+fn is_unix(name: &str) -> bool {
+    name.starts_with('@') || name.starts_with("//")
+}
+
+fn unix_name(name: &str) -> Result<UnixName, EndpointError> {
+    match name.strip_prefix('@') {
+        Some(name) => Ok(UnixName::Abstract(bounded(name, UNIX_NAME_LEN_MAX)?.to_owned())),
+        None => Ok(UnixName::Path(unix_path(name.strip_prefix("//").unwrap_or(name))?)),
+    }
+}
+
+fn host_and_port(authority: &str) -> Result<(Host, u16), EndpointError> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let (address, port) = rest.split_once(']').ok_or(EndpointError::UnbracketedIpv6)?;
@@ -44,7 +61,7 @@ fn tcp(authority: &str) -> Result<Endpoint, EndpointError> {
             None => return Err(host(authority).err().unwrap_or(EndpointError::NoPort)),
         },
     };
-    Ok(Endpoint::Tcp { host, port: self::port(port)? })
+    Ok((host, self::port(port)?))
 }
 
 /// Reads a host without brackets. As in URLs, one whose last label is a number must be an IPv4 address, so that
@@ -107,10 +124,14 @@ fn unrecognised(text: &str) -> EndpointError {
     if let Some((scheme, _)) = text.split_once("://") {
         return EndpointError::UnknownScheme(scheme.to_owned());
     }
-    let bare = text.strip_prefix("tcp:").or(text.strip_prefix("unix:")).unwrap_or(text);
-    let guess = match bare.as_bytes().first() {
-        Some(b'/') => format!("unix://{bare}"),
-        Some(b'@') => format!("unix:{bare}"),
+    let (scheme, bare) = match text.split_once(':') {
+        Some((scheme @ ("tcp" | "udp" | "unix" | "seqpacket" | "unixgram"), bare)) => (Some(scheme), bare),
+        _ => (None, text),
+    };
+    let guess = match (bare.as_bytes().first(), scheme) {
+        (Some(b'/'), scheme) => format!("{}://{bare}", scheme.unwrap_or("unix")),
+        (Some(b'@'), scheme) => format!("{}:{bare}", scheme.unwrap_or("unix")),
+        (_, Some("udp")) => format!("udp://{bare}"),
         _ => format!("tcp://{bare}"),
     };
     let suggestion = guess.parse::<Endpoint>().is_ok().then_some(guess);
@@ -133,7 +154,10 @@ mod tests {
         assert_eq!(mistake("/run/led.sock"), "no scheme: write `unix:///run/led.sock`");
         assert_eq!(mistake("unix:/run/led.sock"), "no scheme: write `unix:///run/led.sock`");
         assert_eq!(mistake("@led"), "no scheme: write `unix:@led`");
-        let kinds = "expected tcp://HOST:PORT, unix:///PATH, unix:@NAME or mem:NAME";
+        assert_eq!(mistake("udp:led:5555"), "no scheme: write `udp://led:5555`");
+        assert_eq!(mistake("unixgram:/run/led.sock"), "no scheme: write `unixgram:///run/led.sock`");
+        let kinds = "expected tcp://HOST:PORT, udp://HOST:PORT, unix:///PATH, unix:@NAME, seqpacket:///PATH, \
+                     unixgram:///PATH or mem:NAME";
         assert_eq!(mistake(""), format!("no scheme: {kinds}"));
         assert_eq!(mistake("led"), format!("no scheme: {kinds}"));
         assert_eq!(mistake("http://led:80"), format!("unknown scheme `http`: {kinds}"));
@@ -141,9 +165,9 @@ mod tests {
 
     #[test]
     fn a_port_is_a_number_up_to_65535() {
-        assert_eq!(mistake("tcp://led"), "no port: expected tcp://HOST:PORT");
-        assert_eq!(mistake("tcp://led:"), "no port: expected tcp://HOST:PORT");
-        assert_eq!(mistake("tcp://[::1]"), "no port: expected tcp://HOST:PORT");
+        assert_eq!(mistake("tcp://led"), "no port: expected HOST:PORT");
+        assert_eq!(mistake("tcp://led:"), "no port: expected HOST:PORT");
+        assert_eq!(mistake("tcp://[::1]"), "no port: expected HOST:PORT");
         for port in ["65536", "-1", "+1", "http", "5555/", " 1"] {
             assert_eq!(
                 mistake(&format!("tcp://led:{port}")),
@@ -154,7 +178,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_address_needs_brackets() {
-        let expected = "an IPv6 address needs brackets: expected tcp://[ADDRESS]:PORT";
+        let expected = "an IPv6 address needs brackets: expected [ADDRESS]:PORT";
         assert_eq!(mistake("tcp://::1:5555"), expected);
         assert_eq!(mistake("tcp://[::1:5555"), expected);
         assert_eq!(mistake("tcp://[::g]:1"), "`[::g]`: expected an IPv6 address in the brackets");
@@ -190,10 +214,13 @@ mod tests {
 
     #[test]
     fn a_path_is_absolute_and_names_a_file() {
-        assert_eq!(mistake("unix://led.sock"), "relative path: expected unix:///PATH");
+        assert_eq!(
+            mistake("unix://led.sock"),
+            "relative path: expected three slashes and the path, as in unix:///PATH"
+        );
         assert_eq!(mistake("unix:///run/"), "the path ends with a slash: expected a file's path");
-        assert_eq!(mistake("unix:@"), "no name: expected unix:@NAME or mem:NAME");
-        assert_eq!(mistake("mem:"), "no name: expected unix:@NAME or mem:NAME");
+        assert_eq!(mistake("unix:@"), "no name: expected one behind `@` or `mem:`");
+        assert_eq!(mistake("mem:"), "no name: expected one behind `@` or `mem:`");
         assert_eq!(mistake("unix:///run/a\0b"), "control character: expected printable text");
     }
 }

@@ -47,7 +47,7 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn new(framing: Framing, options: Options) -> Self {
-        Service { framing, core: Server::new(options, crate::Clock::now(), entropy) }
+        Service { framing, core: Server::new(options, crate::Clock::now(), crate::entropy::random_u128) }
     }
 
     pub(super) fn languages(&self) -> Languages {
@@ -56,19 +56,4 @@ impl Service {
             _ => Languages { text: true, frames: true, http: false },
         }
     }
-}
-
-/// Returns 128 bits that nobody else knows, from the kernel.
-pub(crate) fn entropy() -> u128 {
-    let mut octets = [0; 16];
-    let mut filled = 0;
-    while filled < octets.len() {
-        // It fails only where the kernel has no such call (before 3.17) or a signal came in between.
-        match rustix::rand::getrandom(&mut octets[filled..], rustix::rand::GetRandomFlags::empty()) {
-            Ok(len) => filled += len,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(errno) => panic!("the kernel gives no random octets: {errno}"),
-        }
-    }
-    u128::from_le_bytes(octets)
 }

@@ -21,7 +21,7 @@ const LOCK_INTERVAL: Duration = Duration::from_millis(1);
 
 /// A path bound by this process; the file is removed on drop if it is still the one that was bound.
 #[derive(Debug)]
-pub(super) struct OwnedPath {
+pub(crate) struct OwnedPath {
     path: PathBuf,
     id: FileId,
 }
@@ -33,32 +33,50 @@ type FileId = (u64, u64);
 ///
 /// The folder is locked from the look at what is there until the socket listens. Otherwise one binder could take
 /// another's new socket, which does not listen yet, for a dead one and remove it.
-pub(super) fn listen(path: &Path, options: &ListenOptions) -> Result<(OwnedFd, OwnedPath), Cause> {
+pub(super) fn listen(path: &Path, kind: SocketType, options: &ListenOptions) -> Result<(OwnedFd, OwnedPath), Cause> {
     let address = SocketAddrUnix::new(path)?;
     let _lock = lock_folder(path)?;
-    make_way(path, &address)?;
-    let socket = socket(SocketFlags::empty())?;
-    if let Some(mode) = options.mode {
+    let (socket, owned) = take(path, &address, kind, options.mode)?;
+    super::listen(&socket, options)?;
+    Ok((socket, owned))
+}
+
+/// Takes a path for datagrams, which nobody listens for.
+pub(crate) fn bind(path: &Path, mode: Option<u32>) -> Result<(OwnedFd, OwnedPath), Cause> {
+    let address = SocketAddrUnix::new(path)?;
+    let _lock = lock_folder(path)?;
+    take(path, &address, SocketType::DGRAM, mode)
+}
+
+/// Binds a new socket to a path, in the place of what a dead one left there.
+fn take(
+    path: &Path,
+    address: &SocketAddrUnix,
+    kind: SocketType,
+    mode: Option<u32>,
+) -> Result<(OwnedFd, OwnedPath), Cause> {
+    make_way(path, address, kind)?;
+    let socket = socket(kind, SocketFlags::empty())?;
+    if let Some(mode) = mode {
         // The file takes over the mode that the socket has when it is bound, less the umask. To change the file's
         // mode afterwards would leave a moment in which whoever it keeps out could begin to connect.
         fs::fchmod(&socket, Mode::from_raw_mode(mode))?;
     }
-    net::bind(&socket, &address)?;
+    net::bind(&socket, address)?;
     let bound = lstat(path)?;
     let owned = OwnedPath { path: path.to_owned(), id: id(&bound) };
-    if let Some(mode) = options.mode.map(Mode::from_raw_mode)
+    if let Some(mode) = mode.map(Mode::from_raw_mode)
         && Mode::from_raw_mode(bound.st_mode) != mode
     {
         // The umask took away what was asked for.
         fs::chmod(path, mode)?;
     }
-    super::listen(&socket, options)?;
     Ok((socket, owned))
 }
 
 /// Removes the socket file of a dead server. A living one keeps its path; a file that is no socket, a symbolic link
 /// to one included, is left alone.
-fn make_way(path: &Path, address: &SocketAddrUnix) -> Result<(), Cause> {
+fn make_way(path: &Path, address: &SocketAddrUnix, kind: SocketType) -> Result<(), Cause> {
     let found = match lstat(path) {
         Err(Errno::NOENT) => return Ok(()),
         found => found?,
@@ -66,10 +84,10 @@ fn make_way(path: &Path, address: &SocketAddrUnix) -> Result<(), Cause> {
     if FileType::from_raw_mode(found.st_mode) != FileType::Socket {
         return Err(Cause::FileInTheWay);
     }
-    match net::connect(socket(SocketFlags::NONBLOCK)?, address) {
+    match net::connect(socket(kind, SocketFlags::NONBLOCK)?, address) {
         Err(Errno::CONNREFUSED) => Ok(fs::unlink(path)?),
         Err(Errno::NOENT) => Ok(()),
-        // It listens, its queue is full, or it is a socket of another kind (datagrams, say) that lives.
+        // It listens, its queue is full, or it is a socket of another kind that lives.
         Ok(()) | Err(Errno::AGAIN | Errno::PROTOTYPE) => Err(Errno::ADDRINUSE.into()),
         Err(errno) => Err(errno.into()),
     }
@@ -94,8 +112,8 @@ fn lock_folder(path: &Path) -> Result<OwnedFd, Cause> {
     }
 }
 
-fn socket(flags: SocketFlags) -> rustix::io::Result<OwnedFd> {
-    net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags | SocketFlags::CLOEXEC, None)
+fn socket(kind: SocketType, flags: SocketFlags) -> rustix::io::Result<OwnedFd> {
+    net::socket_with(AddressFamily::UNIX, kind, flags | SocketFlags::CLOEXEC, None)
 }
 
 fn lstat(path: &Path) -> rustix::io::Result<Stat> {
@@ -123,7 +141,7 @@ mod tests {
     #[test]
     fn a_file_takes_over_the_mode_its_socket_has_when_it_is_bound() {
         let path = std::env::temp_dir().join(format!("soquete-mode-{}.sock", std::process::id()));
-        let socket = socket(SocketFlags::empty()).unwrap();
+        let socket = socket(SocketType::STREAM, SocketFlags::empty()).unwrap();
         fs::fchmod(&socket, Mode::RUSR | Mode::WUSR).unwrap();
         net::bind(&socket, &SocketAddrUnix::new(&path).unwrap()).unwrap();
         let bound = lstat(&path).unwrap();

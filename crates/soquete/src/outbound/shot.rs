@@ -92,9 +92,7 @@ impl Shot {
         if let Err(trouble) = self.try_to_send(hub, now) {
             self.wire.close(hub);
             self.trouble = trouble;
-            #[allow(clippy::cast_possible_truncation)] // Any bits will do.
-            let entropy = crate::hub::entropy() as u64;
-            self.retry_at = now + self.backoff.next(entropy);
+            self.retry_at = now + self.backoff.next(crate::entropy::random_u64());
         }
         if self.is_sent { self.listen() } else { None }
     }

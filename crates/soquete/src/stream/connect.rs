@@ -13,6 +13,9 @@ use rustix::net::{self, AddressFamily, SocketFlags, SocketType, ipproto};
 use super::Stream;
 use crate::{Cause, Clock, Endpoint, Error, Operation, UnixName, mem, resolve};
 
+/// What asks for a connection where there are only datagrams.
+const NOT_A_STREAM: Cause = Cause::Misuse("datagrams have no connections: open a Datagram there");
+
 impl Stream {
     /// Connects and blocks until that is done; a name is resolved and each of its addresses tried in turn.
     ///
@@ -50,8 +53,10 @@ impl Stream {
                 Some(address) => start_tcp(address),
                 None => Err(Cause::Misuse("resolve the host name first")),
             },
-            Endpoint::Unix(name) => start_unix(name),
+            Endpoint::Unix(name) => start_unix(name, SocketType::STREAM),
+            Endpoint::Seqpacket(name) => start_unix(name, SocketType::SEQPACKET),
             Endpoint::Mem(name) => mem::connect(name, SocketFlags::NONBLOCK),
+            Endpoint::Udp { .. } | Endpoint::Unixgram(_) => Err(NOT_A_STREAM),
         };
         started.map_err(Operation::Connect.failed(endpoint))
     }
@@ -78,8 +83,10 @@ fn connect_by(endpoint: &Endpoint, deadline: Option<Duration>) -> Result<Stream,
             };
             connect_any(&addresses, deadline)
         }
-        Endpoint::Unix(name) => connect_unix(name, deadline),
+        Endpoint::Unix(name) => connect_unix(name, SocketType::STREAM, deadline),
+        Endpoint::Seqpacket(name) => connect_unix(name, SocketType::SEQPACKET, deadline),
         Endpoint::Mem(name) => mem::connect(name, SocketFlags::empty()),
+        Endpoint::Udp { .. } | Endpoint::Unixgram(_) => Err(NOT_A_STREAM),
     };
     connected.map_err(Operation::Connect.failed(endpoint))
 }
@@ -101,27 +108,27 @@ fn connect_tcp(address: SocketAddr, deadline: Option<Duration>) -> Result<Stream
     let socket = tcp_socket(address, SocketFlags::empty())?;
     block_until(&socket, &address, deadline)?;
     refuse_self(&socket, Some(address))?;
-    Ok(Stream(socket))
+    Ok(Stream::octets(socket))
 }
 
-fn connect_unix(name: &UnixName, deadline: Option<Duration>) -> Result<Stream, Cause> {
-    let socket = unix_socket(SocketFlags::empty())?;
+fn connect_unix(name: &UnixName, kind: SocketType, deadline: Option<Duration>) -> Result<Stream, Cause> {
+    let socket = unix_socket(kind, SocketFlags::empty())?;
     block_until(&socket, &name.socket_addr()?, deadline)?;
-    Ok(Stream(socket))
+    Ok(Stream::from(socket))
 }
 
 fn start_tcp(address: SocketAddr) -> Result<Stream, Cause> {
     let socket = tcp_socket(address, SocketFlags::NONBLOCK)?;
     match net::connect(&socket, &address) {
-        Ok(()) | Err(Errno::INPROGRESS) => Ok(Stream(socket)),
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(Stream::octets(socket)),
         Err(errno) => Err(errno.into()),
     }
 }
 
-fn start_unix(name: &UnixName) -> Result<Stream, Cause> {
-    let socket = unix_socket(SocketFlags::NONBLOCK)?;
+fn start_unix(name: &UnixName, kind: SocketType) -> Result<Stream, Cause> {
+    let socket = unix_socket(kind, SocketFlags::NONBLOCK)?;
     match net::connect(&socket, &name.socket_addr()?) {
-        Ok(()) => Ok(Stream(socket)),
+        Ok(()) => Ok(Stream::from(socket)),
         Err(Errno::AGAIN) => Err(Cause::Busy(mem::QUEUE_FULL)),
         Err(errno) => Err(errno.into()),
     }
@@ -135,8 +142,8 @@ fn tcp_socket(address: SocketAddr, flags: SocketFlags) -> rustix::io::Result<Own
     Ok(socket)
 }
 
-fn unix_socket(flags: SocketFlags) -> rustix::io::Result<OwnedFd> {
-    net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags | SocketFlags::CLOEXEC, None)
+fn unix_socket(kind: SocketType, flags: SocketFlags) -> rustix::io::Result<OwnedFd> {
+    net::socket_with(AddressFamily::UNIX, kind, flags | SocketFlags::CLOEXEC, None)
 }
 
 /// Connects a blocking socket. The kernel bounds the wait by the socket's send timeout: over TCP it then says
@@ -186,7 +193,7 @@ mod tests {
         let own: SocketAddr = net::getsockname(&socket).unwrap().try_into().unwrap();
         net::connect(&socket, &own).unwrap();
         assert_eq!(refuse_self(&socket, Some(own)), Err(Errno::CONNREFUSED));
-        let error = Stream(socket).finish_connect().unwrap_err();
+        let error = Stream::octets(socket).finish_connect().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 

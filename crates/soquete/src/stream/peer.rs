@@ -1,4 +1,4 @@
-//! Who is at the other end of a stream.
+//! Who is at the other end.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -8,12 +8,14 @@ use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::net::{self, SocketAddrAny};
 
-/// Who is at the other end of a stream.
+/// Who is at the other end of a stream, or sent a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Peer {
     /// The address and port of a TCP peer.
     Tcp(SocketAddr),
+    /// The address and port that a datagram says it is from; nobody vouches for it.
+    Udp(SocketAddr),
     /// The process at the other end of a Unix socket as it was when it connected or began to listen; the kernel
     /// vouches for it.
     Unix {
@@ -32,16 +34,16 @@ pub enum Peer {
 }
 
 impl Peer {
-    /// Gives the address of a TCP peer.
+    /// Gives the address of a peer of TCP or UDP.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         match self {
-            Self::Tcp(address) => Some(address.ip()),
+            Self::Tcp(address) | Self::Udp(address) => Some(address.ip()),
             Self::Unix { .. } | Self::Outside | Self::Mem => None,
         }
     }
 
-    /// Tells whether it is on this machine: Unix, `mem:`, and TCP from a loopback address.
+    /// Tells whether it is on this machine: Unix, `mem:`, and TCP and UDP from a loopback address.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.ip().is_none_or(|ip| ip.is_loopback())
@@ -81,10 +83,11 @@ fn is_unnamed(address: &SocketAddrAny) -> bool {
 }
 
 impl fmt::Display for Peer {
-    /// Prints `tcp://127.0.0.1:44800`, `unix: pid 123 uid 1000`, `unix: outside this container` or `mem`.
+    /// Prints `tcp://127.0.0.1:44800`, `udp://127.0.0.1:44800`, `unix: pid 123 uid 1000`, `unix: outside this container` or `mem`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "tcp://{address}"),
+            Self::Udp(address) => write!(f, "udp://{address}"),
             Self::Unix { pid, uid, .. } => write!(f, "unix: pid {pid} uid {uid}"),
             Self::Outside => f.write_str("unix: outside this container"),
             Self::Mem => f.write_str("mem"),

@@ -171,6 +171,6 @@ fn a_name_is_tried_at_each_of_its_addresses() {
 fn what_does_not_listen_is_no_listener() {
     let (client, _server) = Stream::pair().unwrap();
     let error = Listener::from_fd(client.into()).unwrap_err();
-    assert_eq!(error.to_string(), "listen: the descriptor is no stream socket that listens");
+    assert_eq!(error.to_string(), "listen: the descriptor is no socket that listens");
     assert!(matches!(error.cause(), Cause::Misuse(_)));
 }

@@ -127,7 +127,7 @@ fn a_mode_without_effect_is_refused() {
         let options = ListenOptions { mode: Some(mode), ..ListenOptions::default() };
         Listener::bind(endpoint, &options).unwrap_err().cause().to_string()
     };
-    assert_eq!(with_mode(&Place::tcp_v4().endpoint, 0o600), "only unix:///PATH has a mode");
+    assert_eq!(with_mode(&Place::tcp_v4().endpoint, 0o600), "only the path of a Unix socket has a mode");
     assert_eq!(with_mode(&Place::unix_path().endpoint, 0o1777), "a mode is at most 0777");
 }
 
