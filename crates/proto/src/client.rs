@@ -64,6 +64,7 @@ impl Client {
     /// Makes a client without a connection.
     pub fn new(options: Options) -> Self {
         Client {
+            payload_max_bytes: options.request_max_bytes(u32::MAX),
             options,
             state: State::Unconnected,
             window: Window::new(),
@@ -73,7 +74,6 @@ impl Client {
             ping: 0,
             answered: 0,
             waiting: false,
-            payload_max_bytes: u32::MAX,
             in_flight_max: IN_FLIGHT_BEFORE_WELCOME,
             subscriptions: false,
             verdicts: VecDeque::new(),
@@ -96,7 +96,7 @@ impl Client {
         let hello = Hello {
             version_max: VERSION,
             features: self.features(),
-            payload_max_bytes: self.options.payload_max_bytes,
+            payload_max_bytes: self.options.taken_max_bytes(),
             resume: self.session,
             service: &self.options.service,
             name: &self.options.name,

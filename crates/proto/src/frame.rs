@@ -17,6 +17,9 @@ use crate::handshake::{CONTROL_MAX_BYTES, EventHead, RequestHead};
 /// Octets of a header.
 pub const HEADER_LEN_BYTES: usize = 12;
 
+/// The same, as the header counts.
+const HEADER_LEN_U32: u32 = 12;
+
 /// Octets of a PONG's payload: the session clock.
 const CLOCK_LEN_BYTES: u32 = 8;
 
@@ -91,6 +94,12 @@ impl Kind {
     fn flags(self) -> Flags {
         if self == Kind::Request { Flags::ONCE } else { Flags::NONE }
     }
+}
+
+/// Returns the longest payload of the application's, in octets, where a frame may be `frame_max_bytes` long with its
+/// header and the `before_bytes` that the protocol puts before it.
+pub(crate) fn application_max_bytes(frame_max_bytes: u32, before_bytes: u32) -> u32 {
+    frame_max_bytes.saturating_sub(HEADER_LEN_U32 + before_bytes)
 }
 
 /// The flags of a frame; a flag that was not agreed on is an error.

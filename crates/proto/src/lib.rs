@@ -35,6 +35,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod channel;
 pub mod client;
 pub mod content;
 pub mod fault;

@@ -1,5 +1,7 @@
 //! What a client wants.
 
+use crate::frame;
+use crate::handshake::{EventHead, RequestHead};
 use std::time::Duration;
 
 /// What a client wants, and its bounds.
@@ -11,6 +13,9 @@ pub struct Options {
     pub name: String,
     /// The longest payload of a reply, an event or a message taken, in octets. Default 1 MiB.
     pub payload_max_bytes: u32,
+    /// The longest frame that what carries the session takes, in octets with its header. Default unlimited, as a stream
+    /// is; over a channel [`FRAME_MAX_BYTES`](crate::channel::FRAME_MAX_BYTES). What would be longer is refused.
+    pub frame_max_bytes: u32,
     /// Whether the session is to survive its connection. Default no: it costs the server memory, and a request to be
     /// done once must wait for the WELCOME of the first connection.
     pub resume: bool,
@@ -29,9 +34,20 @@ impl Options {
             service: service.into(),
             name: String::new(),
             payload_max_bytes: 1 << 20,
+            frame_max_bytes: u32::MAX,
             resume: false,
             settle: Duration::from_secs(1),
             ping_after: Duration::from_secs(15),
         }
+    }
+
+    /// The longest payload of a request, in octets, where the server takes `theirs_max_bytes`.
+    pub(super) fn request_max_bytes(&self, theirs_max_bytes: u32) -> u32 {
+        theirs_max_bytes.min(frame::application_max_bytes(self.frame_max_bytes, RequestHead::LEN_U32))
+    }
+
+    /// The longest payload of a reply, an event or a message taken, in octets.
+    pub(super) fn taken_max_bytes(&self) -> u32 {
+        self.payload_max_bytes.min(frame::application_max_bytes(self.frame_max_bytes, EventHead::LEN_U32))
     }
 }

@@ -115,7 +115,7 @@ impl Client {
     fn welcomed(&mut self, now: Duration, welcome: &Welcome<'_>, out: &mut Vec<u8>) {
         self.state = State::Open;
         self.session = welcome.session;
-        self.payload_max_bytes = welcome.payload_max_bytes;
+        self.payload_max_bytes = self.options.request_max_bytes(welcome.payload_max_bytes);
         self.in_flight_max = usize::from(welcome.in_flight_max);
         if welcome.resumption != Resumption::Resumed {
             let connection = self.connection;

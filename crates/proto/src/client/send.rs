@@ -138,8 +138,7 @@ impl Client {
 
     #[inline]
     fn check(&self, len_bytes: usize) -> Result<(), Misuse> {
-        // What comes before the payload must fit into the length, too, while the server's limit is not known.
-        let max_bytes = self.payload_max_bytes.min(u32::MAX - RequestHead::LEN_U32) as usize;
+        let max_bytes = self.payload_max_bytes as usize;
         if len_bytes > max_bytes { Err(Misuse::Oversize { len_bytes, max_bytes }) } else { Ok(()) }
     }
 }

@@ -32,6 +32,8 @@ pub struct Link {
     /// How many sessions had been taken over when this link was last known to have its own.
     pub(super) takeovers: u64,
     pub(super) payload_max_bytes: u32,
+    /// The longest frame that what carries it takes.
+    pub(super) frame_max_bytes: u32,
     /// Requests that came over it and have no answer yet, whichever link the answer will go over.
     pub(super) in_flight: u16,
     /// The last request that came over it; those of one link come in the order of their ids.
@@ -52,9 +54,16 @@ impl Link {
             session: 0,
             takeovers: 0,
             payload_max_bytes: 0,
+            frame_max_bytes: u32::MAX,
             in_flight: 0,
             last_id: 0,
         }
+    }
+
+    /// Says that what carries it takes no frame above `frame_max_bytes`, in octets with its header; a stream takes any,
+    /// a channel [`FRAME_MAX_BYTES`](crate::channel::FRAME_MAX_BYTES).
+    pub fn over(self, frame_max_bytes: u32) -> Self {
+        Link { frame_max_bytes, ..self }
     }
 
     /// Says whether the handshake is done and nothing has ended the link since.

@@ -7,8 +7,8 @@ use crate::fault::{Fault, Incompatible, Malformed, Misbehaved};
 use crate::field::Fields;
 use crate::frame::{self, Flags, Frame, HEADER_LEN_BYTES, Kind};
 use crate::handshake::{
-    CONTROL_MAX_BYTES, Code, Features, Goodbye, Hello, Reason, RequestHead, Resumption, SessionKey, VERSION, Welcome,
-    control,
+    CONTROL_MAX_BYTES, Code, EventHead, Features, Goodbye, Hello, Reason, RequestHead, Resumption, SessionKey, VERSION,
+    Welcome, control,
 };
 use crate::id::is_before;
 use crate::opening;
@@ -126,11 +126,15 @@ impl Server {
         link.state = State::Open;
         link.features = features;
         link.session = session.session;
-        link.payload_max_bytes = hello.payload_max_bytes;
+        link.payload_max_bytes =
+            hello.payload_max_bytes.min(frame::application_max_bytes(link.frame_max_bytes, EventHead::LEN_U32));
         let welcome = Welcome {
             version: VERSION,
             features,
-            payload_max_bytes: self.options.payload_max_bytes,
+            payload_max_bytes: self
+                .options
+                .payload_max_bytes
+                .min(frame::application_max_bytes(link.frame_max_bytes, RequestHead::LEN_U32)),
             in_flight_max: self.options.in_flight_max,
             clock_us: self.clock_us(now),
             resumption,
