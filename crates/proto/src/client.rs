@@ -56,6 +56,8 @@ pub struct Client {
     waiting: bool,
     payload_max_bytes: u32,
     in_flight_max: usize,
+    /// What both ends of the present connection can do; none before its WELCOME.
+    agreed: Features,
     subscriptions: bool,
     verdicts: VecDeque<(u32, Verdict)>,
 }
@@ -75,6 +77,7 @@ impl Client {
             answered: 0,
             waiting: false,
             in_flight_max: IN_FLIGHT_BEFORE_WELCOME,
+            agreed: Features::NONE,
             subscriptions: false,
             verdicts: VecDeque::new(),
         }
@@ -89,6 +92,7 @@ impl Client {
             self.disconnected();
         }
         self.state = State::Greeting;
+        self.agreed = Features::NONE;
         self.connection += 1;
         self.heard_at = now;
         self.answered = self.ping;
@@ -158,7 +162,7 @@ impl Client {
     }
 
     fn features(&self) -> Features {
-        if self.options.resume { Features::RESUME } else { Features::NONE }
+        Features::RESUME.only_if(self.options.resume).and(Features::URGENT.only_if(self.options.urgent))
     }
 
     fn has_connection(&self) -> bool {

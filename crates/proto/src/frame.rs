@@ -11,8 +11,12 @@
 //!
 //! Integers are little-endian.
 
+mod front;
+
+pub use front::Front;
+
 use crate::fault::{Malformed, Misuse};
-use crate::handshake::{CONTROL_MAX_BYTES, EventHead, RequestHead};
+use crate::handshake::{CONTROL_MAX_BYTES, EventHead, Features, RequestHead};
 
 /// Octets of a header.
 pub const HEADER_LEN_BYTES: usize = 12;
@@ -89,10 +93,14 @@ impl Kind {
         }
     }
 
-    /// Returns the flags that a frame of this kind may carry.
+    /// Returns the flags that a frame of this kind may carry where both ends have `features`.
     #[inline]
-    fn flags(self) -> Flags {
-        if self == Kind::Request { Flags::ONCE } else { Flags::NONE }
+    fn flags(self, features: Features) -> Flags {
+        match self {
+            Kind::Request => Flags::ONCE,
+            Kind::Message | Kind::Event if features.contains(Features::URGENT) => Flags::URGENT,
+            _ => Flags::NONE,
+        }
     }
 }
 
@@ -111,6 +119,8 @@ impl Flags {
     pub const NONE: Flags = Flags(0);
     /// The request must not take effect twice: the server remembers its answer.
     pub const ONCE: Flags = Flags(1);
+    /// The message or event overtook what was queued before it.
+    pub const URGENT: Flags = Flags(2);
 
     /// Says whether every flag of `other` is set.
     pub fn contains(self, other: Flags) -> bool {
@@ -146,16 +156,22 @@ impl Header {
         octets
     }
 
-    /// Reads a header.
+    /// Reads a header, with every flag that any feature gives its kind.
     ///
     /// # Errors
     /// [`Malformed::Kind`] for a kind that this version does not know, [`Malformed::Flags`] for a flag that the kind
     /// cannot have.
     #[inline]
     pub fn decode(octets: &[u8; HEADER_LEN_BYTES]) -> Result<Self, Malformed> {
+        Header::decode_agreed(octets, Features::ALL)
+    }
+
+    /// Reads a header of a connection whose ends have `features` in common.
+    #[inline]
+    fn decode_agreed(octets: &[u8; HEADER_LEN_BYTES], features: Features) -> Result<Self, Malformed> {
         let [l0, l1, l2, l3, kind, flags, t0, t1, i0, i1, i2, i3] = *octets;
         let known = Kind::from_octet(kind).ok_or(Malformed::Kind { kind })?;
-        if flags & !known.flags().0 != 0 {
+        if flags & !known.flags(features).0 != 0 {
             return Err(Malformed::Flags { flags });
         }
         Ok(Header {
@@ -200,7 +216,7 @@ pub struct Frame<'a> {
 /// there: nothing is kept for a frame that will be refused.
 #[inline]
 pub fn take<'a>(input: &mut &'a [u8], payload_max_bytes: u32) -> Result<Option<Frame<'a>>, Malformed> {
-    take_where(input, |_| payload_max_bytes)
+    take_where(input, Features::ALL, |_| payload_max_bytes)
 }
 
 /// Takes one whole frame, as [`take`], whose length may be what [`Kind::payload_max_bytes`] says of its kind.
@@ -209,15 +225,29 @@ pub fn take<'a>(input: &mut &'a [u8], payload_max_bytes: u32) -> Result<Option<F
 /// As [`take`].
 #[inline]
 pub fn take_within<'a>(input: &mut &'a [u8], application_max_bytes: u32) -> Result<Option<Frame<'a>>, Malformed> {
-    take_where(input, |kind| kind.payload_max_bytes(application_max_bytes))
+    take_agreed(input, application_max_bytes, Features::ALL)
+}
+
+/// Takes one whole frame, as [`take_within`], that may have the flags which `features` allow.
+#[inline]
+pub(crate) fn take_agreed<'a>(
+    input: &mut &'a [u8],
+    application_max_bytes: u32,
+    features: Features,
+) -> Result<Option<Frame<'a>>, Malformed> {
+    take_where(input, features, |kind| kind.payload_max_bytes(application_max_bytes))
 }
 
 #[inline]
-fn take_where<'a>(input: &mut &'a [u8], max_bytes: impl FnOnce(Kind) -> u32) -> Result<Option<Frame<'a>>, Malformed> {
+fn take_where<'a>(
+    input: &mut &'a [u8],
+    features: Features,
+    max_bytes: impl FnOnce(Kind) -> u32,
+) -> Result<Option<Frame<'a>>, Malformed> {
     let Some((head, rest)) = input.split_first_chunk::<HEADER_LEN_BYTES>() else {
         return Ok(None);
     };
-    let header = Header::decode(head)?;
+    let header = Header::decode_agreed(head, features)?;
     let max_bytes = max_bytes(header.kind);
     if header.length > max_bytes {
         return Err(Malformed::Oversize { len_bytes: header.length, max_bytes });
@@ -232,7 +262,7 @@ fn take_where<'a>(input: &mut &'a [u8], max_bytes: impl FnOnce(Kind) -> u32) -> 
 /// Tells how many octets the frame at the front of `input` needs in all, where its header is there.
 pub fn needed(input: &[u8]) -> Option<usize> {
     let length = input.first_chunk::<4>().filter(|_| input.len() >= HEADER_LEN_BYTES)?;
-    Some(HEADER_LEN_BYTES + u32::from_le_bytes(*length) as usize)
+    Some(HEADER_LEN_BYTES.saturating_add(u32::from_le_bytes(*length) as usize))
 }
 
 /// Appends a frame whose payload is `parts`, one after the other.
@@ -315,6 +345,19 @@ mod tests {
         let mut octets = REQUEST;
         octets[4] = Kind::Message as u8;
         assert_eq!(take(&mut &octets[..], 3), Err(Malformed::Flags { flags: 1 }));
+    }
+
+    #[test]
+    fn only_messages_and_events_of_ends_that_agreed_are_urgent() {
+        for kind in Kind::ALL {
+            let octets = Header { flags: Flags::URGENT, ..header(kind, 1) }.encode();
+            let is_urgent = matches!(kind, Kind::Message | Kind::Event);
+            assert_eq!(take_within(&mut &octets[..], 10).is_ok(), is_urgent, "{kind:?}");
+            for features in [Features::NONE, Features::RESUME] {
+                let refused = Err(Malformed::Flags { flags: 2 });
+                assert_eq!(take_agreed(&mut &octets[..], 10, features), refused, "{kind:?}");
+            }
+        }
     }
 
     #[test]

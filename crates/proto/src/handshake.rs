@@ -3,7 +3,7 @@
 mod head;
 mod reason;
 
-pub use head::{EventHead, RequestHead, put_event};
+pub use head::{EventHead, RequestHead, put_event, put_urgent_event};
 pub use reason::{Code, Goodbye, Reason};
 
 use crate::fault::Malformed;
@@ -30,8 +30,22 @@ pub struct Features(pub u64);
 impl Features {
     /// The session survives its connection: requests with the flag ONCE are remembered for a resumption.
     pub const RESUME: Features = Features(1);
+    /// Messages and events may have the flag URGENT: they overtook what was queued before them.
+    pub const URGENT: Features = Features(2);
+    /// Every feature of this end.
+    pub const ALL: Features = Features(3);
     /// No feature.
     pub const NONE: Features = Features(0);
+
+    /// Returns these where `is_wanted`, and none otherwise.
+    pub(crate) fn only_if(self, is_wanted: bool) -> Features {
+        if is_wanted { self } else { Features::NONE }
+    }
+
+    /// Returns what either can do.
+    pub fn and(self, other: Features) -> Features {
+        Features(self.0 | other.0)
+    }
 
     /// Returns what both can do.
     pub fn common(self, other: Features) -> Features {

@@ -13,7 +13,8 @@ pub use subscription::{Event, Subscription};
 pub use typed::Watching;
 
 use crate::{Cause, ClientFraming, ClientOptions, Clock, Endpoint, Error, Operation, Outcome};
-use ask::{Ask, Ended, Guard, Waiting, verdict_error};
+use ask::{Ask, Ended, Guard, Urgent, Waiting, verdict_error};
+use dial::Dialling;
 use driver::Driver;
 use soquete_proto::client::Verdict;
 use std::sync::Arc;
@@ -24,6 +25,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 /// Requests unanswered and messages unsent at a time, of all clones; 1,024, as many as a server takes by default.
 /// Who comes then waits.
 const ASKS_MAX: usize = 1024;
+
+/// Urgent messages that wait for the connection, of all clones, beside the others; 1,024. Who comes then waits.
+const URGENT_MAX: usize = 1024;
 
 /// A client of frames for any number of tasks at once; cheap to clone.
 ///
@@ -59,6 +63,8 @@ struct Shared {
     asks: mpsc::UnboundedSender<Ask>,
     /// Bounds what is in `asks`.
     room: Arc<Semaphore>,
+    /// Bounds what of it is urgent.
+    urgent_room: Arc<Semaphore>,
     tokens: AtomicU64,
 }
 
@@ -74,12 +80,23 @@ impl AsyncClient {
         let ClientFraming::Frames(core) = options.framing else {
             return Err(Error::new(Operation::Connect, endpoint, Cause::Misuse("the async client speaks frames only")));
         };
-        let wire = dial::dial(endpoint, options.connect_timeout).await?;
         let (asks, asked) = mpsc::unbounded_channel();
-        let driver = Driver::new(endpoint.clone(), options.connect_timeout, core, wire, asked);
+        let dialling = Dialling {
+            endpoint: endpoint.clone(),
+            connect_timeout: options.connect_timeout,
+            unsent_max_bytes: options.unsent_max_bytes,
+        };
+        let wire = dialling.dial().await?;
+        let driver = Driver::new(dialling, core, wire, asked);
         tokio::spawn(driver.run());
-        let (room, tokens) = (Arc::new(Semaphore::new(ASKS_MAX)), AtomicU64::new(0));
-        let shared = Shared { endpoint: endpoint.clone(), timeout: options.timeout, asks, room, tokens };
+        let shared = Shared {
+            endpoint: endpoint.clone(),
+            timeout: options.timeout,
+            asks,
+            room: Arc::new(Semaphore::new(ASKS_MAX)),
+            urgent_room: Arc::new(Semaphore::new(URGENT_MAX)),
+            tokens: AtomicU64::new(0),
+        };
         Ok(AsyncClient { shared: Arc::new(shared) })
     }
 
@@ -152,8 +169,30 @@ impl AsyncClient {
     /// # Errors
     /// As [`message`](AsyncClient::message).
     pub async fn message_on(&self, topic: u16, payload: &[u8]) -> Result<(), Error> {
-        let permit = self.permit().await?;
+        let permit = self.permit(&self.shared.room).await?;
         self.send(Ask::Message { topic, payload: payload.into(), _permit: permit })
+    }
+
+    /// Sends a message as [`message`](AsyncClient::message), before all that is asked and not sent; returns as soon as it is
+    /// queued, or waits while 1,024 such are.
+    ///
+    /// It overtakes neither what the kernel holds ([`ClientOptions::unsent_max_bytes`]) nor earlier urgent ones, and waits
+    /// for the handshake, which tells whether the server knows such messages. To one that does not it goes in its turn
+    /// among what is gathered.
+    ///
+    /// # Errors
+    /// As [`message`](AsyncClient::message).
+    pub async fn urgent(&self, payload: &[u8]) -> Result<(), Error> {
+        self.urgent_on(0, payload).await
+    }
+
+    /// As [`urgent`](AsyncClient::urgent), with a message type.
+    ///
+    /// # Errors
+    /// As [`message`](AsyncClient::message).
+    pub async fn urgent_on(&self, topic: u16, payload: &[u8]) -> Result<(), Error> {
+        let permit = self.permit(&self.shared.urgent_room).await?;
+        self.send(Ask::Urgent(Urgent { topic, payload: payload.into(), _permit: permit }))
     }
 
     /// Asks for a subscription and waits until the server has granted it. Dropping it ends it.
@@ -178,6 +217,7 @@ impl AsyncClient {
     /// 2 s at most, then the server is told.
     pub async fn close(self) {
         self.shared.room.close();
+        self.shared.urgent_room.close();
         let (done, is_done) = oneshot::channel();
         if self.send(Ask::Close(done)).is_ok() {
             // The driver is gone: all the better.
@@ -216,10 +256,10 @@ impl AsyncClient {
         feed: Option<subscription::Feed>,
     ) -> Result<(Ended, u64), Error> {
         let permit = match deadline {
-            None => self.permit().await?,
+            None => self.permit(&self.shared.room).await?,
             Some(deadline) => {
                 let left = deadline.saturating_sub(Clock::now());
-                match tokio::time::timeout(left, self.permit()).await {
+                match tokio::time::timeout(left, self.permit(&self.shared.room)).await {
                     Ok(permit) => permit?,
                     Err(_) => return Ok((Ended::not_answering(), 0)),
                 }
@@ -235,8 +275,8 @@ impl AsyncClient {
         Ok((ended, token))
     }
 
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, Error> {
-        self.shared.room.clone().acquire_owned().await.map_err(|_| self.failed(Cause::Misuse("the client was closed")))
+    async fn permit(&self, room: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
+        room.clone().acquire_owned().await.map_err(|_| self.failed(Cause::Misuse("the client was closed")))
     }
 
     fn send(&self, ask: Ask) -> Result<(), Error> {

@@ -11,6 +11,7 @@ use crate::{Cause, Clock, Endpoint, Error, Operation, Stream};
 use input::Input;
 use soquete_proto::client::{Client as Core, Event, Request};
 use soquete_proto::fault::Misuse;
+use soquete_proto::frame::Front;
 use soquete_proto::handshake::{Code, EventHead};
 use soquete_proto::lines;
 use std::collections::VecDeque;
@@ -56,6 +57,8 @@ pub enum Received<'a> {
         head: EventHead,
         /// The application's octets.
         payload: &'a [u8],
+        /// Whether it overtook others at the server.
+        is_urgent: bool,
     },
     /// A message; in raw and line framing everything is one.
     Message {
@@ -69,7 +72,7 @@ pub enum Received<'a> {
 enum Kind {
     Reply(u32),
     Failed(u32, Code),
-    Event(u32, EventHead),
+    Event { id: u32, head: EventHead, is_urgent: bool },
     Message,
 }
 
@@ -94,6 +97,8 @@ pub struct Client {
     codec: Codec,
     input: Input,
     out: Vec<u8>,
+    /// Where `out` can be overtaken, if it is of frames.
+    front: Front,
     /// What arrived while the answer to something else was awaited.
     kept: VecDeque<(Kind, Vec<u8>)>,
     /// The text of the latest refusal.
@@ -120,6 +125,7 @@ impl Client {
             stream: None,
             codec,
             out: Vec::new(),
+            front: Front::default(),
             kept: VecDeque::new(),
             reason: String::new(),
             heard_at: Duration::ZERO,
@@ -134,12 +140,17 @@ impl Client {
     }
 
     fn connect_within(&mut self, timeout: Duration) -> Result<(), Error> {
-        self.stream = Some(Stream::connect_timeout(&self.endpoint, timeout)?);
+        let stream = Stream::connect_timeout(&self.endpoint, timeout)?;
+        if let (Some(max_bytes), Endpoint::Tcp { .. }) = (self.options.unsent_max_bytes, &self.endpoint) {
+            stream.set_unsent_max(max_bytes).map_err(|error| Error::new(Operation::Connect, &self.endpoint, error))?;
+        }
+        self.stream = Some(stream);
         self.heard_at = Clock::now();
         self.input.clear();
         self.out.clear();
         if let Codec::Frames(core) = &mut self.codec {
             core.connected(self.heard_at, &mut self.out);
+            self.front = Front::opening();
         }
         Ok(())
     }
@@ -226,6 +237,18 @@ impl Client {
     /// As [`submit`](Client::submit).
     pub fn message(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.batch(|batch| batch.message(payload))
+    }
+
+    /// Sends one message at once, before all that was submitted and is not sent yet; completes the handshake first, which
+    /// tells whether the server knows such messages. To one that does not it goes in its turn.
+    ///
+    /// It overtakes neither what the kernel holds ([`ClientOptions::unsent_max_bytes`]) nor earlier urgent ones. Where it
+    /// is not sent within [`ClientOptions::timeout`] it stays before the others, and goes with what is sent next.
+    ///
+    /// # Errors
+    /// As [`submit`](Client::submit); [`Cause::Misuse`] without frames.
+    pub fn urgent(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.batch(|batch| batch.urgent_on(0, payload))
     }
 
     /// Sends many messages with few system calls: what `write` puts in goes out together, and all of it before this
@@ -316,7 +339,9 @@ impl Client {
                         reason.text.clone_into(&mut self.reason);
                         break (Kind::Failed(id, reason.code), 0);
                     }
-                    Some(Event::Event { id, head, payload }) => break (Kind::Event(id, head), payload.len()),
+                    Some(Event::Event { id, head, payload, is_urgent }) => {
+                        break (Kind::Event { id, head, is_urgent }, payload.len());
+                    }
                     Some(Event::Message { payload, .. }) => break (Kind::Message, payload.len()),
                     Some(Event::Rejected(reason)) => {
                         let cause = Cause::Rejected { code: reason.code as u8, text: reason.text.into() };
@@ -397,13 +422,29 @@ impl Batch<'_> {
         }
         client.flush_if_full()
     }
+
+    /// Adds a message before all that is not sent; as [`Client::urgent`], with a message type.
+    ///
+    /// # Errors
+    /// As [`Client::urgent`].
+    pub fn urgent_on(&mut self, topic: u16, payload: &[u8]) -> Result<(), Error> {
+        let client = &mut *self.0;
+        client.check_connected()?;
+        client.handshake()?;
+        let Codec::Frames(core) = &mut client.codec else {
+            return Err(client.misuse("an urgent message needs frames"));
+        };
+        let put = core.urgent(topic, payload, client.front, &mut client.out);
+        put.map_err(|misuse| misused(&client.endpoint, misuse))?;
+        client.flush_if_full()
+    }
 }
 
 fn received(kind: Kind, payload: &[u8]) -> Received<'_> {
     match kind {
         Kind::Reply(id) => Received::Reply { id, payload },
         Kind::Failed(id, code) => Received::Failed { id, code },
-        Kind::Event(id, head) => Received::Event { id, head, payload },
+        Kind::Event { id, head, is_urgent } => Received::Event { id, head, payload, is_urgent },
         Kind::Message => Received::Message { payload },
     }
 }

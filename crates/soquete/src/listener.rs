@@ -12,7 +12,7 @@ use rustix::io::{Errno, FdFlags, fcntl_setfd, retry_on_intr};
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, ipproto, sockopt};
 
 use crate::mem::Inbox;
-use crate::{Cause, Endpoint, Error, Operation, Peer, Stream, UnixName, resolve};
+use crate::{Cause, Endpoint, Error, Operation, Peer, Stream, UnixName, resolve, stream};
 use path::OwnedPath;
 
 /// How a listener listens.
@@ -31,11 +31,15 @@ pub struct ListenOptions {
     pub reuse_address: bool,
     /// Makes the listener, and every stream it accepts, non-blocking; default no.
     pub nonblocking: bool,
+    /// Octets that the kernel may take over each accepted TCP connection before it sends them (TCP_NOTSENT_LOWAT); default
+    /// as many as the send buffer holds. It bounds what an urgent event cannot overtake; see
+    /// [`ClientOptions::unsent_max_bytes`](crate::ClientOptions::unsent_max_bytes).
+    pub unsent_max_bytes: Option<u32>,
 }
 
 impl Default for ListenOptions {
     fn default() -> Self {
-        Self { backlog: 1024, mode: None, reuse_address: true, nonblocking: false }
+        Self { backlog: 1024, mode: None, reuse_address: true, nonblocking: false, unsent_max_bytes: None }
     }
 }
 
@@ -185,11 +189,11 @@ impl Listener {
 impl Source {
     /// Listens at the first of some addresses that can be had.
     fn tcp(addresses: &[SocketAddr], options: &ListenOptions) -> Result<Self, Cause> {
-        let mut failed = Errno::ADDRNOTAVAIL;
+        let mut failed = io::Error::from(Errno::ADDRNOTAVAIL);
         for address in addresses {
             match listen_tcp(*address, options) {
                 Ok(fd) => return Ok(Self::Socket { _path: None, fd }),
-                Err(errno) => failed = errno,
+                Err(error) => failed = error,
             }
         }
         Err(failed.into())
@@ -264,7 +268,7 @@ pub(crate) fn check_mode(endpoint: &Endpoint, options: &ListenOptions) -> Result
     }
 }
 
-fn listen_tcp(address: SocketAddr, options: &ListenOptions) -> rustix::io::Result<OwnedFd> {
+fn listen_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let fd = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, Some(ipproto::TCP))?;
     if address.is_ipv6() {
@@ -274,6 +278,9 @@ fn listen_tcp(address: SocketAddr, options: &ListenOptions) -> rustix::io::Resul
     // What is accepted inherits it: a system call less for each connection.
     sockopt::set_tcp_nodelay(&fd, true)?;
     keep_alive(&fd)?;
+    if let Some(max_bytes) = options.unsent_max_bytes {
+        stream::set_unsent_max(&fd, max_bytes)?;
+    }
     net::bind(&fd, &address)?;
     listen(&fd, options)?;
     Ok(fd)

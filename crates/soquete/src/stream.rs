@@ -107,6 +107,16 @@ impl Stream {
         Ok(sockopt::set_socket_timeout(&self.fd, Timeout::Send, timeout)?)
     }
 
+    /// Bounds the octets that the kernel takes over TCP before it sends them (TCP_NOTSENT_LOWAT): above it a write blocks,
+    /// or would. They may be more by one piece of 64 KiB; 0 stands for the default, all that the send buffer holds.
+    ///
+    /// # Errors
+    ///
+    /// EOPNOTSUPP for a stream that is not TCP.
+    pub fn set_unsent_max(&self, max_bytes: u32) -> io::Result<()> {
+        set_unsent_max(self, max_bytes)
+    }
+
     /// Ends one direction or both; a read or write that blocks in another thread wakes up.
     ///
     /// After `Shutdown::Write` the peer reads what was sent and then the end, and can still answer.
@@ -161,6 +171,10 @@ impl Stream {
         // Nobody can do anything about a failure, and the stream is closed in any case.
         let _ = sockopt::set_socket_linger(&self.fd, Some(Duration::ZERO));
     }
+}
+
+pub(crate) fn set_unsent_max(fd: &impl AsFd, max_bytes: u32) -> io::Result<()> {
+    socket2::SockRef::from(fd).set_tcp_notsent_lowat(max_bytes)
 }
 
 impl Read for &Stream {

@@ -75,7 +75,7 @@ fn listen(endpoint: &Endpoint, count: usize) -> JoinHandle<Vec<(u64, Vec<u8>)>> 
         let id = client.submit(b"WATCH").unwrap();
         assert_eq!(client.receive().unwrap(), Received::Reply { id, payload: b"OK WATCH" });
         let take = |_| match client.receive().unwrap() {
-            Received::Event { id: of, head, payload } if of == id => (head.seq, payload.to_vec()),
+            Received::Event { id: of, head, payload, .. } if of == id => (head.seq, payload.to_vec()),
             received => panic!("{received:?}"),
         };
         (0..count).map(take).collect()

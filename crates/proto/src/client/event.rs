@@ -56,6 +56,8 @@ pub enum Event<'a> {
         head: EventHead,
         /// The application's octets.
         payload: &'a [u8],
+        /// Whether it overtook others.
+        is_urgent: bool,
     },
     /// A message of the server's own accord.
     Message {
@@ -63,6 +65,8 @@ pub enum Event<'a> {
         topic: u16,
         /// The application's octets.
         payload: &'a [u8],
+        /// Whether it overtook others.
+        is_urgent: bool,
     },
     /// The server goes, in order. What it took up it may still answer: read on to the end of the connection while
     /// [`Client::unanswered`](super::Client::unanswered) says that something is worth it.

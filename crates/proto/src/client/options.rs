@@ -19,6 +19,9 @@ pub struct Options {
     /// Whether the session is to survive its connection. Default no: it costs the server memory, and a request to be
     /// done once must wait for the WELCOME of the first connection.
     pub resume: bool,
+    /// Whether messages and events of this session may be urgent, where the server knows it too. Default no: an end that
+    /// has nothing urgent need not ask for it.
+    pub urgent: bool,
     /// How long after its deadline a request that was sent may still learn its outcome. Default 1 s; then it is
     /// unknown. A request that was never sent ends at its deadline.
     pub settle: Duration,
@@ -36,6 +39,7 @@ impl Options {
             payload_max_bytes: 1 << 20,
             frame_max_bytes: u32::MAX,
             resume: false,
+            urgent: false,
             settle: Duration::from_secs(1),
             ping_after: Duration::from_secs(15),
         }

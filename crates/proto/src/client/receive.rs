@@ -4,7 +4,7 @@ use super::clock::Sample;
 use super::{Client, Event, State, Unanswered, Verdict};
 use crate::fault::{Fault, Incompatible, Malformed, Misbehaved};
 use crate::field::Fields;
-use crate::frame::{self, Frame, HEADER_LEN_BYTES, Kind};
+use crate::frame::{self, Flags, Frame, HEADER_LEN_BYTES, Kind};
 use crate::handshake::{
     CONTROL_MAX_BYTES, EventHead, Goodbye, Reason, Resumption, SessionKey, VERSION, Welcome, control,
 };
@@ -56,7 +56,7 @@ impl Client {
     fn take<'a>(&mut self, now: Duration, input: &mut &'a [u8], out: &mut Vec<u8>) -> Result<Option<Event<'a>>, Fault> {
         loop {
             let event = match self.state {
-                State::Open | State::Leaving => match frame::take_within(input, self.options.payload_max_bytes)? {
+                State::Open | State::Leaving => match self.take_frame(input)? {
                     Some(frame) => self.open(now, &frame, out)?,
                     None => return Ok(None),
                 },
@@ -73,6 +73,11 @@ impl Client {
                 return Ok(event);
             }
         }
+    }
+
+    #[inline]
+    fn take_frame<'a>(&self, input: &mut &'a [u8]) -> Result<Option<Frame<'a>>, Malformed> {
+        frame::take_agreed(input, self.options.payload_max_bytes, self.agreed)
     }
 
     fn greeted<'a>(&mut self, now: Duration, frame: &Frame<'a>, out: &mut Vec<u8>) -> Result<Event<'a>, Fault> {
@@ -117,6 +122,7 @@ impl Client {
         self.session = welcome.session;
         self.payload_max_bytes = self.options.request_max_bytes(welcome.payload_max_bytes);
         self.in_flight_max = usize::from(welcome.in_flight_max);
+        self.agreed = welcome.features;
         if welcome.resumption != Resumption::Resumed {
             let connection = self.connection;
             let sent = self.window.kept_mut().filter(|(_, kept)| kept.sent_on != 0 && kept.sent_on != connection);
@@ -132,14 +138,15 @@ impl Client {
     fn open<'a>(&mut self, now: Duration, frame: &Frame<'a>, out: &mut Vec<u8>) -> Result<Option<Event<'a>>, Fault> {
         let Frame { header, payload } = *frame;
         let id = header.id;
+        let is_urgent = header.flags.contains(Flags::URGENT);
         Ok(match header.kind {
             Kind::Reply => self.settle(id)?.map(|()| Event::Reply { id, payload }),
             Kind::Error => {
                 let reason = control(frame, Reason::read)?;
                 self.settle(id)?.map(|()| Event::Error { id, reason })
             }
-            Kind::Event => Some(self.event(id, payload)?),
-            Kind::Message => Some(Event::Message { topic: header.topic, payload }),
+            Kind::Event => Some(self.event(id, payload, is_urgent)?),
+            Kind::Message => Some(Event::Message { topic: header.topic, payload, is_urgent }),
             Kind::Ping | Kind::Pong if self.state == State::Leaving => None,
             Kind::Ping => {
                 frame::put(out, frame::header(Kind::Pong, id), &[&0u64.to_le_bytes()], u32::MAX).ok();
@@ -160,13 +167,13 @@ impl Client {
         })
     }
 
-    fn event<'a>(&self, id: u32, payload: &'a [u8]) -> Result<Event<'a>, Fault> {
+    fn event<'a>(&self, id: u32, payload: &'a [u8], is_urgent: bool) -> Result<Event<'a>, Fault> {
         if !self.window.knows(id) {
             return Err(Misbehaved::Id { id }.into());
         }
         let mut fields = Fields::new(payload);
         let head = EventHead::read(&mut fields).ok_or(Malformed::Payload { kind: Kind::Event })?;
-        Ok(Event::Event { id, head, payload: fields.rest() })
+        Ok(Event::Event { id, head, payload: fields.rest(), is_urgent })
     }
 
     /// Settles `id`; nothing where its verdict was told already and the answer comes too late.

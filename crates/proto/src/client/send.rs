@@ -4,8 +4,8 @@ use super::clock::Sample;
 use super::window::{Kept, Slot};
 use super::{Client, Request, State, Unanswered, Verdict};
 use crate::fault::Misuse;
-use crate::frame::{self, Flags, Header, Kind};
-use crate::handshake::{Code, Goodbye, Reason, RequestHead, SessionKey};
+use crate::frame::{self, Flags, Front, Header, Kind};
+use crate::handshake::{Code, Features, Goodbye, Reason, RequestHead, SessionKey};
 use std::time::Duration;
 
 impl Client {
@@ -70,6 +70,25 @@ impl Client {
         if self.has_connection() {
             put(out, Header { topic, ..frame::header(Kind::Message, 0) }, &[payload]);
         }
+        Ok(())
+    }
+
+    /// Sends a message before what is queued in `out`, as far as `front` says that it is not begun, and behind earlier
+    /// urgent ones.
+    ///
+    /// Where the server does not know the feature, or has not said yet that it does, the message goes behind the others as
+    /// an ordinary one.
+    ///
+    /// # Errors
+    /// As [`message`](Client::message).
+    pub fn urgent(&mut self, topic: u16, payload: &[u8], front: Front, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        if !(self.is_open() && self.agreed.contains(Features::URGENT)) {
+            return self.message(topic, payload, out);
+        }
+        self.check(payload.len())?;
+        let mut frame = Vec::new();
+        put(&mut frame, Header { topic, flags: Flags::URGENT, ..frame::header(Kind::Message, 0) }, &[payload]);
+        front.insert(out, &frame);
         Ok(())
     }
 

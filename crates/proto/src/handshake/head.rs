@@ -2,7 +2,7 @@
 
 use crate::fault::Misuse;
 use crate::field::Fields;
-use crate::frame::{self, Kind};
+use crate::frame::{self, Flags, Header, Kind};
 
 /// What a REQUEST's payload begins with: thirteen octets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,6 +74,25 @@ pub fn put_event(
     payload: &[u8],
     payload_max_bytes: u32,
 ) -> Result<(), Misuse> {
-    let max_bytes = Kind::Event.payload_max_bytes(payload_max_bytes);
-    frame::put(out, frame::header(Kind::Event, id), &[&head.encode(), payload], max_bytes)
+    put(out, frame::header(Kind::Event, id), head, payload, payload_max_bytes)
+}
+
+/// Appends an EVENT as [`put_event`], with the flag URGENT; where it goes in a queue is said by
+/// [`Front::insert`](frame::Front::insert).
+///
+/// # Errors
+/// As [`put_event`].
+pub fn put_urgent_event(
+    out: &mut Vec<u8>,
+    id: u32,
+    head: EventHead,
+    payload: &[u8],
+    payload_max_bytes: u32,
+) -> Result<(), Misuse> {
+    let header = Header { flags: Flags::URGENT, ..frame::header(Kind::Event, id) };
+    put(out, header, head, payload, payload_max_bytes)
+}
+
+fn put(out: &mut Vec<u8>, header: Header, head: EventHead, payload: &[u8], max_bytes: u32) -> Result<(), Misuse> {
+    frame::put(out, header, &[&head.encode(), payload], Kind::Event.payload_max_bytes(max_bytes))
 }

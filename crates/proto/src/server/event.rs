@@ -46,6 +46,8 @@ pub enum Event<'a> {
         topic: u16,
         /// The application's octets.
         payload: &'a [u8],
+        /// Whether it overtook others.
+        is_urgent: bool,
     },
     /// A request that wants exactly one answer, by [`Server::answer`](super::Server::answer).
     Request(Request<'a>),

@@ -71,6 +71,11 @@ impl Link {
         self.state == State::Open
     }
 
+    /// Says whether events to the client may be urgent: both ends have the feature.
+    pub fn takes_urgent(&self) -> bool {
+        self.features.contains(Features::URGENT)
+    }
+
     /// Returns the longest payload of a reply, an event or a message that the client takes, in octets.
     pub fn payload_max_bytes(&self) -> u32 {
         self.payload_max_bytes

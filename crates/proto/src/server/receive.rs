@@ -51,7 +51,7 @@ impl Server {
         }
         let (payload, rest) = rest.split_at_checked(length as usize)?;
         *input = rest;
-        Some(Event::Message { topic, payload })
+        Some(Event::Message { topic, payload, is_urgent: false })
     }
 
     /// Apart from [`next`](Server::next), so that a message costs no more than its own few lines there.
@@ -116,7 +116,7 @@ impl Server {
         }
         self.links += 1;
         link.serial = self.links;
-        let features = hello.features.common(Features::RESUME);
+        let features = hello.features.common(Features::ALL);
         let (resumption, session) = if features.contains(Features::RESUME) {
             let holder = Holder { key: link.key, serial: link.serial };
             self.sessions.open(hello.resume, (self.entropy)(), holder)
@@ -160,10 +160,13 @@ impl Server {
             }
             link.takeovers = self.sessions.takeovers();
         }
-        while let Some(frame) = frame::take_within(input, self.options.payload_max_bytes)? {
+        while let Some(frame) = frame::take_agreed(input, self.options.payload_max_bytes, link.features)? {
             let Frame { header, payload } = frame;
             match header.kind {
-                Kind::Message => return Ok(Some(Event::Message { topic: header.topic, payload })),
+                Kind::Message => {
+                    let is_urgent = header.flags.contains(Flags::URGENT);
+                    return Ok(Some(Event::Message { topic: header.topic, payload, is_urgent }));
+                }
                 Kind::Request => {
                     if let Some(request) = self.request(now, link, &frame, out)? {
                         return Ok(Some(Event::Request(request)));

@@ -2,7 +2,8 @@
 
 use crate::ends::{Ends, heard, ms, once, resuming, text, until};
 use soquete_proto::client::{Options, Request};
-use soquete_proto::handshake::{Code, EventHead, Reason, put_event};
+use soquete_proto::frame::Front;
+use soquete_proto::handshake::{Code, EventHead, Reason, put_event, put_urgent_event};
 use soquete_proto::server::{self, Answer};
 
 /// What one end saw, and what was fed to it so far.
@@ -23,7 +24,7 @@ struct Conversation<C: Fn(usize) -> bool> {
 
 impl<C: Fn(usize) -> bool> Conversation<C> {
     fn new(cut: C) -> Self {
-        let client = Options { name: "button_process".to_owned(), ..resuming() };
+        let client = Options { name: "button_process".to_owned(), urgent: true, ..resuming() };
         let ends = Ends::apart(client, server::Options::new("board"));
         Conversation { ends, at_server: Side::default(), at_client: Side::default(), cut }
     }
@@ -67,6 +68,8 @@ impl<C: Fn(usize) -> bool> Conversation<C> {
             if request.payload == b"WATCH" {
                 put_event(to_client, request.ticket.id, EventHead { seq: 1, missed: 0 }, b"LED ON 1 start", 99)
                     .unwrap();
+                put_urgent_event(to_client, request.ticket.id, EventHead { seq: 2, missed: 0 }, b"LED OFF 2", 99)
+                    .unwrap();
             }
         }
         self.at_server.kept = input.to_vec();
@@ -94,6 +97,7 @@ impl<C: Fn(usize) -> bool> Conversation<C> {
         self.settle();
         let watch = self.ends.ask(Request::new(b"WATCH"));
         self.ends.ask(Request::new(b"LAMP ON"));
+        self.ends.client.urgent(5, b"STOP", Front::default(), &mut self.ends.to_server).unwrap();
         self.ends.ask(once(b"LINES"));
         self.settle();
         self.ends.now += ms(20_000);
@@ -111,7 +115,7 @@ impl<C: Fn(usize) -> bool> Conversation<C> {
 #[test]
 fn every_chunking_gives_the_same_events_on_both_ends() {
     let (whole, fed) = Conversation::new(|_| false).run();
-    assert_eq!((whole[0].len(), whole[1].len(), fed > 500), (11, 9, true), "{whole:#?}");
+    assert_eq!((whole[0].len(), whole[1].len(), fed > 500), (12, 10, true), "{whole:#?}");
     for at in 1..=fed {
         assert_eq!(Conversation::new(|fed| fed == at).run(), (whole.clone(), fed), "cut at {at}");
     }

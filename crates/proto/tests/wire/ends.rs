@@ -111,7 +111,9 @@ impl Ends {
     fn note(&mut self, event: server::Event<'_>) -> String {
         match event {
             server::Event::Open { name, resumption } => format!("open {resumption:?} {name}").trim().to_owned(),
-            server::Event::Message { topic, payload } => format!("message {topic} {}", text(payload)),
+            server::Event::Message { topic, payload, is_urgent } => {
+                format!("{}message {topic} {}", urgent(is_urgent), text(payload))
+            }
             server::Event::Request(request) => {
                 self.tickets.push(request.ticket);
                 format!("request {} {}", request.ticket.id, text(request.payload))
@@ -153,16 +155,23 @@ impl Ends {
     }
 }
 
+fn urgent(is_urgent: bool) -> &'static str {
+    if is_urgent { "urgent " } else { "" }
+}
+
 pub(crate) fn heard(event: &client::Event<'_>) -> String {
     match event {
         client::Event::Welcome(welcome) => format!("welcome {:?}", welcome.resumption),
         client::Event::Rejected(reason) => format!("rejected {:?}: {}", reason.code, reason.text),
         client::Event::Reply { id, payload } => format!("reply {id} {}", text(payload)),
         client::Event::Error { id, reason } => format!("error {id} {:?}: {}", reason.code, reason.text),
-        client::Event::Event { id, head, payload } => {
-            format!("event {id} seq {} missed {} {}", head.seq, head.missed, text(payload))
+        client::Event::Event { id, head, payload, is_urgent } => {
+            let urgent = urgent(*is_urgent);
+            format!("{urgent}event {id} seq {} missed {} {}", head.seq, head.missed, text(payload))
         }
-        client::Event::Message { topic, payload } => format!("message {topic} {}", text(payload)),
+        client::Event::Message { topic, payload, is_urgent } => {
+            format!("{}message {topic} {}", urgent(*is_urgent), text(payload))
+        }
         client::Event::Goodbye(goodbye) => format!("goodbye after {}: {:?}", goodbye.last_id, goodbye.reason.code),
     }
 }

@@ -13,6 +13,7 @@ mod noise;
 mod python;
 mod server_end;
 mod transcript;
+mod urgent;
 mod vectors;
 mod virtual_time;
 mod world;

@@ -131,7 +131,12 @@ fn every_frame_decodes_to_what_it_means_and_encodes_to_the_same_octets() {
         let payload = entry.0.get("payload").map(self::octets).unwrap_or_default();
         let said = entry.content(&payload);
         assert_eq!(Content::read(&frame).as_ref(), Ok(&said), "{name}");
-        let flags = if entry.small::<u8>("flags") == 1 { Flags::ONCE } else { Flags::NONE };
+        let flags = match entry.small::<u8>("flags") {
+            0 => Flags::NONE,
+            1 => Flags::ONCE,
+            2 => Flags::URGENT,
+            other => panic!("flags {other}"),
+        };
         let header = Header { flags, topic: entry.small("topic"), ..frame::header(said.kind(), entry.small("id")) };
         let length = frame.header.length;
         assert_eq!(frame.header, Header { length, ..header }, "{name}");

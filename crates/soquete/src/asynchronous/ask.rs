@@ -22,9 +22,17 @@ pub(super) enum Ask {
         payload: Box<[u8]>,
         _permit: OwnedSemaphorePermit,
     },
+    Urgent(Urgent),
     /// Nobody waits any more for the request of this token, or listens to the subscription it made.
     Cancel(u64),
     Close(oneshot::Sender<()>),
+}
+
+/// A message that goes before what is asked and not sent.
+pub(super) struct Urgent {
+    pub(super) topic: u16,
+    pub(super) payload: Box<[u8]>,
+    pub(super) _permit: OwnedSemaphorePermit,
 }
 
 /// Who waits for the end of a request.

@@ -12,8 +12,26 @@ use tokio::time::{sleep, timeout};
 /// How long to wait for a full queue of a listener, at most, before it is tried again.
 const FULL_WAIT_MAX: Duration = Duration::from_millis(50);
 
+/// Where a client connects to, and how.
+#[derive(Clone)]
+pub(super) struct Dialling {
+    pub(super) endpoint: Endpoint,
+    pub(super) connect_timeout: Duration,
+    pub(super) unsent_max_bytes: Option<u32>,
+}
+
+impl Dialling {
+    /// Connects once.
+    pub(super) async fn dial(&self) -> Result<Wire, Error> {
+        let wire = dial(&self.endpoint, self.connect_timeout).await?;
+        let bounded = self.unsent_max_bytes.map_or(Ok(()), |max_bytes| wire.set_unsent_max(max_bytes));
+        bounded.map_err(Operation::Connect.failed(&self.endpoint))?;
+        Ok(wire)
+    }
+}
+
 /// Connects within `limit`. A name is looked up in a helper thread; its addresses share the time evenly.
-pub(super) async fn dial(endpoint: &Endpoint, limit: Duration) -> Result<Wire, Error> {
+async fn dial(endpoint: &Endpoint, limit: Duration) -> Result<Wire, Error> {
     let dialled = async {
         match endpoint {
             Endpoint::Tcp { .. } => dial_tcp(endpoint, limit).await,

@@ -1,11 +1,12 @@
 //! The one task that owns connection and protocol core.
 
-use super::ask::{Ask, Ended, Waiting, again};
-use super::dial::dial;
+use super::ask::{Ask, Ended, Urgent, Waiting, again};
+use super::dial::Dialling;
 use super::subscription::Feed;
 use super::wire::Wire;
 use crate::{Backoff, Cause, Clock, Endpoint, Error, Operation};
 use soquete_proto::client::{Client as Core, Options};
+use soquete_proto::frame::Front;
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -43,22 +44,24 @@ enum Phase {
 
 /// Connection, protocol core, and everybody who waits for something.
 pub(super) struct Driver {
-    pub(super) endpoint: Endpoint,
-    connect_timeout: Duration,
+    dialling: Dialling,
     pub(super) core: Core,
     pub(super) link: Link,
     pub(super) backoff: Backoff,
     asks: mpsc::UnboundedReceiver<Ask>,
     /// Asked and not taken up yet, in order.
     pub(super) backlog: VecDeque<Ask>,
+    /// What goes before that.
+    pub(super) urgent: VecDeque<Urgent>,
     pub(super) waiting: HashMap<u32, Waiting>,
     /// Subscriptions by id, with the token that ends them.
     pub(super) feeds: HashMap<u32, (u64, Feed)>,
     pub(super) in_flight_max: usize,
     pub(super) input: Vec<u8>,
+    /// What is not sent yet.
     pub(super) out: Vec<u8>,
-    /// Octets of `out` that are sent.
-    pub(super) sent: usize,
+    /// Where `out` can be overtaken.
+    pub(super) front: Front,
     /// The longest payload that was ever put into `out`.
     pub(super) longest: usize,
     timer: Option<(Duration, Pin<Box<Sleep>>)>,
@@ -67,27 +70,21 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(
-        endpoint: Endpoint,
-        connect_timeout: Duration,
-        options: Options,
-        wire: Wire,
-        asks: mpsc::UnboundedReceiver<Ask>,
-    ) -> Self {
+    pub(super) fn new(dialling: Dialling, options: Options, wire: Wire, asks: mpsc::UnboundedReceiver<Ask>) -> Self {
         let mut driver = Driver {
-            endpoint,
-            connect_timeout,
+            dialling,
             core: Core::new(options),
             link: Link::Down,
             backoff: Backoff::default(),
             asks,
             backlog: VecDeque::new(),
+            urgent: VecDeque::new(),
             waiting: HashMap::new(),
             feeds: HashMap::new(),
             in_flight_max: FIRST_FLIGHT_MAX,
             input: Vec::new(),
             out: Vec::new(),
-            sent: 0,
+            front: Front::default(),
             longest: 0,
             timer: None,
             phase: Phase::Working,
@@ -122,7 +119,7 @@ impl Driver {
                 // What was held back for want of room can go on.
                 Ok(is_all_sent) => has_more |= was_full && is_all_sent,
                 Err(error) => {
-                    self.disconnect(&Error::new(Operation::Send, &self.endpoint, error));
+                    self.disconnect(&Error::new(Operation::Send, self.endpoint(), error));
                     has_more = true;
                 }
             }
@@ -142,6 +139,7 @@ impl Driver {
                     self.closers.push(closer);
                     self.begin_close();
                 }
+                Some(Ask::Urgent(urgent)) => self.urgent.push_back(urgent),
                 Some(ask) => self.backlog.push_back(ask),
                 None => return self.begin_close(),
             }
@@ -157,11 +155,10 @@ impl Driver {
     /// Serves the connection; says whether there may be more at once.
     fn poll_link(&mut self, cx: &mut Context<'_>) -> bool {
         if self.must_dial() {
-            let (endpoint, limit, pause) =
-                (self.endpoint.clone(), self.connect_timeout, self.backoff.next(crate::entropy::random_u64()));
+            let (dialling, pause) = (self.dialling.clone(), self.backoff.next(crate::entropy::random_u64()));
             self.link = Link::Dialling(Box::pin(async move {
                 sleep(pause).await;
-                dial(&endpoint, limit).await
+                dialling.dial().await
             }));
         }
         match &mut self.link {
@@ -182,15 +179,23 @@ impl Driver {
         }
     }
 
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.dialling.endpoint
+    }
+
+    fn has_backlog(&self) -> bool {
+        !(self.backlog.is_empty() && self.urgent.is_empty())
+    }
+
     fn must_dial(&self) -> bool {
-        let wants = self.core.unanswered() > 0 || !self.backlog.is_empty();
+        let wants = self.core.unanswered() > 0 || self.has_backlog();
         matches!(self.link, Link::Down) && wants && !matches!(self.phase, Phase::Leaving(_))
     }
 
     fn connected(&mut self, wire: Wire) {
         self.input.clear();
         self.out.clear();
-        self.sent = 0;
+        self.front = Front::opening();
         self.core.connected(Clock::now(), &mut self.out);
         self.link = Link::Up(wire);
     }
@@ -200,7 +205,6 @@ impl Driver {
         self.link = Link::Down;
         self.core.disconnected();
         self.out.clear();
-        self.sent = 0;
         self.feeds.clear();
         // Those that were sent and cannot be asked for again end so, with more to say than their verdict.
         while let Some((id, verdict)) = self.core.verdict() {
@@ -220,6 +224,7 @@ impl Driver {
             self.core.cancel(id, &mut self.out);
             self.end(id, Ended::Error(again(why)));
         }
+        self.urgent.clear();
         for ask in std::mem::take(&mut self.backlog) {
             match ask {
                 Ask::Request { waiting, .. } if !waiting.is_call => waiting.end(Ended::Error(again(why))),
@@ -236,7 +241,7 @@ impl Driver {
             self.timer = None;
             self.expire(now);
             if let Err(fault) = self.core.handle_timeout(now, &mut self.out) {
-                self.disconnect(&Error::new(Operation::Receive, &self.endpoint, Cause::Protocol(Box::new(fault))));
+                self.disconnect(&Error::new(Operation::Receive, self.endpoint(), Cause::Protocol(Box::new(fault))));
             }
             return true;
         }
@@ -269,7 +274,7 @@ impl Driver {
     fn has_left(&mut self, cx: &mut Context<'_>) -> bool {
         let now = Clock::now();
         if let Phase::Closing(until) = self.phase {
-            let is_done = self.backlog.is_empty() && self.core.unanswered() == 0;
+            let is_done = !self.has_backlog() && self.core.unanswered() == 0;
             if !is_done && now < until {
                 return false;
             }
@@ -292,15 +297,23 @@ impl Driver {
 
     /// Sends what is gathered; says whether all of it is sent.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        while self.sent < self.out.len() {
-            let Link::Up(wire) = &self.link else { break };
-            match wire.poll_write(cx, &self.out[self.sent..]) {
-                Poll::Ready(written) => self.sent += written?,
-                Poll::Pending => return Ok(false),
+        let Link::Up(wire) = &self.link else {
+            self.out.clear();
+            return Ok(true);
+        };
+        let mut sent = 0;
+        let result = loop {
+            if sent == self.out.len() {
+                break Ok(true);
             }
-        }
-        self.out.clear();
-        self.sent = 0;
-        Ok(true)
+            match wire.poll_write(cx, &self.out[sent..]) {
+                Poll::Ready(Ok(len)) => sent += len,
+                Poll::Ready(Err(error)) => break Err(error),
+                Poll::Pending => break Ok(false),
+            }
+        };
+        self.front.sent(&self.out, sent);
+        self.out.drain(..sent);
+        result
     }
 }

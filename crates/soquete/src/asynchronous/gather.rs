@@ -1,6 +1,6 @@
 //! From what is asked to octets.
 
-use super::ask::{Ask, Ended, Waiting};
+use super::ask::{Ask, Ended, Urgent, Waiting};
 use super::driver::{Driver, Link};
 use super::subscription::Feed;
 use crate::{Cause, Clock, Error, Operation};
@@ -14,9 +14,13 @@ const FLUSH_AT_BYTES: usize = 256 << 10;
 /// Octets that answers to the server's pings may add while it takes nothing.
 const PONGS_MAX_BYTES: usize = 64 << 10;
 
+/// Octets of urgent messages that may be gathered beside the others; more wait their turn.
+const URGENT_MAX_BYTES: usize = 64 << 10;
+
 impl Driver {
     /// Puts what is asked into `out`, in order, as far as there is room and the server takes more.
     pub(super) fn take_up(&mut self) {
+        self.take_up_urgent();
         while !self.is_full() {
             match self.backlog.pop_front() {
                 None => return,
@@ -37,9 +41,26 @@ impl Driver {
                     // Nobody waits to hear that it is too long for the server.
                     let _ = self.core.message(topic, &payload, &mut self.out);
                 }
-                Some(Ask::Cancel(_) | Ask::Close(_)) => {}
+                Some(Ask::Urgent(_) | Ask::Cancel(_) | Ask::Close(_)) => {}
             }
         }
+    }
+
+    /// Puts urgent messages before what is in `out` and not begun, once the server has said whether it knows them.
+    fn take_up_urgent(&mut self) {
+        while let Some(Urgent { topic, payload, .. }) = self.next_urgent() {
+            self.longest = self.longest.max(payload.len());
+            // Nobody waits to hear that it is too long for the server.
+            let _ = self.core.urgent(topic, &payload, self.front, &mut self.out);
+        }
+    }
+
+    fn next_urgent(&mut self) -> Option<Urgent> {
+        if self.urgent.is_empty() || !self.core.is_open() || self.is_overfull() {
+            return None;
+        }
+        let has_room = self.front.urgent_bytes(&self.out) < URGENT_MAX_BYTES;
+        if has_room { self.urgent.pop_front() } else { None }
     }
 
     fn request(&mut self, request: Request<'_>, waiting: Waiting, feed: Option<Feed>) {
@@ -51,7 +72,7 @@ impl Driver {
                 }
                 self.waiting.insert(id, waiting);
             }
-            Err(misuse) => waiting.end(Ended::Error(Error::new(Operation::Send, &self.endpoint, cause(misuse)))),
+            Err(misuse) => waiting.end(Ended::Error(Error::new(Operation::Send, self.endpoint(), cause(misuse)))),
         }
     }
 
@@ -111,16 +132,18 @@ impl Driver {
 
     /// Says whether so much is to be sent that something is held back.
     pub(super) fn is_full(&self) -> bool {
-        self.unsent() >= FLUSH_AT_BYTES
+        self.out.len() >= FLUSH_AT_BYTES
     }
 
-    fn unsent(&self) -> usize {
-        self.out.len() - self.sent
+    /// Says whether so much is to be sent that not even urgent messages may be added, which to a server that does not know
+    /// them are as others.
+    fn is_overfull(&self) -> bool {
+        self.out.len() >= FLUSH_AT_BYTES + self.longest + URGENT_MAX_BYTES
     }
 
     /// Says whether reading may go on: a server that takes nothing must not make us gather pongs for ever.
     pub(super) fn may_read(&self) -> bool {
-        self.unsent() < FLUSH_AT_BYTES + self.longest + PONGS_MAX_BYTES
+        self.out.len() < FLUSH_AT_BYTES + 2 * self.longest + URGENT_MAX_BYTES + PONGS_MAX_BYTES
     }
 }
 

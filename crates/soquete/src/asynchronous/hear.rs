@@ -67,7 +67,7 @@ impl Driver {
             }
             Event::Rejected(reason) => {
                 let cause = Cause::Rejected { code: reason.code as u8, text: reason.text.into() };
-                let rejected = Error::new(Operation::Handshake, &self.endpoint, cause);
+                let rejected = Error::new(Operation::Handshake, self.endpoint(), cause);
                 self.fail_all(&rejected);
                 return Err(rejected);
             }
@@ -79,9 +79,9 @@ impl Driver {
                 self.end(id, Ended::Reply(payload.to_vec()));
             }
             Event::Error { id, reason } => self.end(id, Ended::Failed(reason.code, reason.text.to_owned())),
-            Event::Event { id, head, payload } => {
+            Event::Event { id, head, payload, is_urgent } => {
                 if let Some((_, feed)) = self.feeds.get_mut(&id) {
-                    feed.put(head, payload);
+                    feed.put(head, payload, is_urgent);
                 }
             }
             Event::Message { .. } | Event::Goodbye(_) => {}
@@ -103,6 +103,6 @@ impl Driver {
     }
 
     fn failed(&self, cause: Cause) -> Error {
-        Error::new(Operation::Receive, &self.endpoint, cause)
+        Error::new(Operation::Receive, self.endpoint(), cause)
     }
 }

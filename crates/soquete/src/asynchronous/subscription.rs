@@ -15,6 +15,8 @@ pub struct Event {
     pub head: EventHead,
     /// The application's octets.
     pub payload: Vec<u8>,
+    /// Whether it overtook others at the server.
+    pub is_urgent: bool,
 }
 
 /// A subscription; dropping it ends it.
@@ -61,14 +63,14 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    pub(super) fn put(&mut self, head: EventHead, payload: &[u8]) {
+    pub(super) fn put(&mut self, head: EventHead, payload: &[u8], is_urgent: bool) {
         let Ok(place) = self.events.try_reserve() else {
             self.dropped = self.dropped.saturating_add(1).saturating_add(head.missed);
             return;
         };
         let head = EventHead { missed: head.missed.saturating_add(self.dropped), ..head };
         self.dropped = 0;
-        place.send(Event { head, payload: payload.to_vec() });
+        place.send(Event { head, payload: payload.to_vec(), is_urgent });
     }
 }
 
@@ -87,13 +89,13 @@ mod tests {
         let (mut feed, mut events) = channel();
         let head = |seq| EventHead { seq, missed: 0 };
         for seq in 0..EVENTS_MAX as u64 + 2 {
-            feed.put(head(seq), b"x");
+            feed.put(head(seq), b"x", false);
         }
-        feed.put(EventHead { seq: 2_000, missed: 5 }, b"x");
+        feed.put(EventHead { seq: 2_000, missed: 5 }, b"x", false);
         for seq in 0..EVENTS_MAX as u64 {
             assert_eq!(events.try_recv().map(|event| event.head), Ok(head(seq)));
         }
-        feed.put(head(2_001), b"x");
+        feed.put(head(2_001), b"x", true);
         assert_eq!(events.try_recv().map(|event| event.head), Ok(EventHead { seq: 2_001, missed: 8 }));
     }
 }

@@ -1,6 +1,7 @@
 //! A connected stream in tokio's hands.
 
 use crate::Stream;
+use crate::stream::set_unsent_max;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
@@ -23,6 +24,14 @@ impl Wire {
             true => Wire::Tcp(TcpStream::from_std(fd.into())?),
             false => Wire::Unix(UnixStream::from_std(fd.into())?),
         })
+    }
+
+    /// Bounds what the kernel holds unsent, where it can.
+    pub(super) fn set_unsent_max(&self, max_bytes: u32) -> io::Result<()> {
+        match self {
+            Wire::Tcp(stream) => set_unsent_max(stream, max_bytes),
+            Wire::Unix(_) => Ok(()),
+        }
     }
 
     /// Takes it back from the runtime.

@@ -55,6 +55,7 @@ impl Client {
         let mut sent = 0;
         let result = self.send_from(&mut sent, timeout);
         // What was sent must not be sent again, whatever became of the rest.
+        self.front.sent(&self.out, sent);
         self.out.drain(..sent);
         result
     }

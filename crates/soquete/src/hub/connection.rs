@@ -8,9 +8,11 @@ use super::mailbox::{Letter, Mailbox};
 use super::service::{Bounds, Framing, Service, TEXT_BOUNDS};
 use crate::Clock;
 use crate::stream::{Peer, Stream};
-use soquete_proto::handshake::Code;
+use soquete_proto::fault::Misuse;
+use soquete_proto::frame::{self, Front};
+use soquete_proto::handshake::{Code, EventHead, put_urgent_event};
+use soquete_proto::lines;
 use soquete_proto::server::Link;
-use soquete_proto::{frame, lines};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -82,6 +84,8 @@ pub(super) struct Connection {
     /// An incomplete tail, or what was kept back while the connection was blocked or waiting.
     input: Vec<u8>,
     output: Vec<u8>,
+    /// Where `output` can be overtaken, if it is of frames.
+    front: Front,
     fate: Fate,
     /// Whether an octet has ever come.
     has_spoken: bool,
@@ -115,6 +119,7 @@ impl Connection {
             codec,
             input: Vec::new(),
             output: Vec::new(),
+            front: Front::default(),
             fate: Fate::default(),
             has_spoken: false,
             has_ended: false,
@@ -335,6 +340,7 @@ impl Connection {
         if !self.output.is_empty() {
             self.output.append(out);
             let sent = write_all_it_takes(&mut stream, &self.output);
+            self.front.sent(&self.output, sent.0);
             self.output.drain(..sent.0);
             if self.output.is_empty() {
                 self.output = Vec::new();
@@ -348,10 +354,32 @@ impl Connection {
         if let Err(error) = &result
             && error.kind() == io::ErrorKind::WouldBlock
         {
+            self.front.sent(out, sent);
             self.output.extend_from_slice(&out[sent..]);
         }
         out.clear();
         result
+    }
+
+    /// Gathers an urgent event, or puts it before what waits already and can be overtaken.
+    pub(super) fn put_urgent(
+        &mut self,
+        id: u32,
+        head: EventHead,
+        payload: &[u8],
+        lent: &mut Lent<'_>,
+    ) -> Result<(), Misuse> {
+        put_urgent_event(lent.out, id, head, payload, self.payload_max_bytes().unwrap_or(0))?;
+        if !self.output.is_empty() {
+            self.front.insert(&mut self.output, lent.out);
+            lent.out.clear();
+        }
+        Ok(())
+    }
+
+    /// Returns how many octets of urgent events wait.
+    pub(super) fn urgent_len(&self) -> usize {
+        self.front.urgent_bytes(&self.output)
     }
 
     /// Looks after silence. `silence` is the time to the first octet, `idle` the time between two lines.
@@ -408,6 +436,11 @@ impl Connection {
     /// Returns the longest payload that the client of a connection of frames takes.
     pub(super) fn payload_max_bytes(&self) -> Option<u32> {
         if let Codec::Frames(link) = &self.codec { Some(link.payload_max_bytes()) } else { None }
+    }
+
+    /// Says whether events to it may overtake.
+    pub(super) fn takes_urgent(&self) -> bool {
+        matches!(&self.codec, Codec::Frames(link) if link.takes_urgent())
     }
 
     pub(super) fn is_frames(&self) -> bool {

@@ -97,7 +97,7 @@ pub struct Exchange<'a> {
 /// Where an answer goes.
 pub(super) enum Way<'a> {
     /// Nowhere: none is wanted.
-    None,
+    None { is_urgent: bool },
     /// Behind what is in `out`, as it is or with LF behind it.
     Stream { out: &'a mut Vec<u8>, is_line: bool, max_bytes: usize },
     /// Through the session.
@@ -130,9 +130,14 @@ impl Exchange<'_> {
         if let Way::Frames { ticket, .. } = &self.way { ticket.id } else { 0 }
     }
 
+    /// Says whether it is a message that overtook others at its sender.
+    pub fn is_urgent(&self) -> bool {
+        matches!(self.way, Way::None { is_urgent: true })
+    }
+
     /// Says whether an answer is wanted.
     pub fn wants_answer(&self) -> bool {
-        !matches!(self.way, Way::None)
+        !matches!(self.way, Way::None { .. })
     }
 
     /// Answers with `payload`; in text LF is put behind it. Where none is wanted, it goes nowhere.
@@ -144,7 +149,7 @@ impl Exchange<'_> {
         let result = match std::mem::replace(&mut self.way, Way::Answered) {
             Way::Stream { out, is_line, max_bytes } => put_stream(out, payload, is_line, max_bytes),
             Way::Frames { core, link, out, ticket } => core.reply(ticket, payload, link, out),
-            Way::None | Way::Answered => Ok(()),
+            Way::None { .. } | Way::Answered => Ok(()),
         };
         result.map_err(|misuse| too_long(self.peer, misuse))
     }
@@ -167,7 +172,7 @@ impl Exchange<'_> {
                 // A reason fits every link.
                 let _ = core.answer(ticket, Answer::Error(Reason { code, text }), Some(link), out);
             }
-            Way::Stream { .. } | Way::None | Way::Answered => {}
+            Way::Stream { .. } | Way::None { .. } | Way::Answered => {}
         }
     }
 
@@ -175,7 +180,7 @@ impl Exchange<'_> {
     pub fn later(mut self) -> Responder {
         let ticket = match std::mem::replace(&mut self.way, Way::Answered) {
             Way::Frames { ticket, .. } => Some(ticket),
-            Way::Stream { .. } | Way::None | Way::Answered => None,
+            Way::Stream { .. } | Way::None { .. } | Way::Answered => None,
         };
         self.fate.deferred += 1;
         Responder::new(self.mailbox.clone(), self.connection, self.service, ticket)

@@ -7,7 +7,8 @@ use soquete_proto::handshake::{EventHead, put_event};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-/// Octets of events that may wait for a slow subscriber. Default 64 KiB: some thousand changes.
+/// Octets of events that may wait for a slow subscriber, and of urgent ones beside them. Default 64 KiB: some thousand
+/// changes.
 const WAITING_MAX_BYTES: usize = 64 << 10;
 
 /// What became of an event.
@@ -49,6 +50,40 @@ impl Hub {
             } else {
                 lent.out.extend_from_slice(payload);
                 lent.out.push(b'\n');
+            }
+            Self::flush_only(connection, lent, interest.turn())
+        });
+        pushed
+    }
+
+    /// Sends an event as [`push`](Hub::push), before what waits to be sent and is not begun, behind earlier urgent ones.
+    ///
+    /// What the kernel holds is sent before it; [`ListenOptions::unsent_max_bytes`](crate::ListenOptions::unsent_max_bytes)
+    /// bounds that. It is [`Full`](Pushed::Full) only where 64 KiB of urgent events wait already. A client that does not
+    /// know the feature, and one of text, gets it in its turn, as by `push`.
+    pub fn push_urgent<H: Handler>(
+        &mut self,
+        to: ConnectionId,
+        id: u32,
+        head: EventHead,
+        payload: &[u8],
+        handler: &mut H,
+    ) -> Pushed {
+        let Some(connection) = self.connection_mut(to).filter(|connection| !connection.is_ending()) else {
+            return Pushed::Gone;
+        };
+        if !connection.takes_urgent() {
+            return self.push(to, id, head, payload, handler);
+        }
+        let waiting = connection.urgent_len();
+        if waiting > 0 && waiting + payload.len() > WAITING_MAX_BYTES {
+            connection.is_lagging = true;
+            return Pushed::Full;
+        }
+        let mut pushed = Pushed::Queued;
+        self.with(to.key(), Clock::now(), handler, |connection, lent, _, interest| {
+            if connection.put_urgent(id, head, payload, lent).is_err() {
+                pushed = Pushed::TooLong;
             }
             Self::flush_only(connection, lent, interest.turn())
         });

@@ -165,9 +165,9 @@ impl Connection {
         let Codec::Frames(link) = &mut self.codec else { return };
         let core = &mut lent.services[self.service].core;
         while !rest.is_empty() && lent.out.len() < FLUSH_AT_BYTES && !self.fate.close {
-            let (request, topic, payload) = match core.next(lent.now, link, rest, lent.out) {
-                Ok(Some(Event::Message { topic, payload })) => (None, topic, payload),
-                Ok(Some(Event::Request(request))) => (Some(request), request.topic, request.payload),
+            let (request, topic, payload, is_urgent) = match core.next(lent.now, link, rest, lent.out) {
+                Ok(Some(Event::Message { topic, payload, is_urgent })) => (None, topic, payload, is_urgent),
+                Ok(Some(Event::Request(request))) => (Some(request), request.topic, request.payload, false),
                 Ok(Some(Event::Open { name, .. })) => {
                     self.name = name.into();
                     continue;
@@ -189,7 +189,7 @@ impl Connection {
             let (deadline, hops) = request.map_or((None, 0), |request| (request.deadline, request.hops));
             let way = match request {
                 Some(request) => Way::Frames { core, link, out: lent.out, ticket: request.ticket },
-                None => Way::None,
+                None => Way::None { is_urgent },
             };
             handler.receive(Exchange {
                 payload,
