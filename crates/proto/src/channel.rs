@@ -253,6 +253,11 @@ impl Channel {
         self.peer != 0 && self.peer == session
     }
 
+    /// Says whether the other end was heard from its address; a client's server always is, once it was heard.
+    pub fn is_proved(&self) -> bool {
+        self.outgoing.is_proved()
+    }
+
     /// Returns how many octets wait to be sent or acknowledged.
     pub fn waiting_bytes(&self) -> usize {
         self.outgoing.waiting_bytes()
@@ -261,6 +266,11 @@ impl Channel {
     /// Says whether everything that was put has arrived.
     pub fn is_settled(&self) -> bool {
         self.outgoing.waiting() == 0
+    }
+
+    /// Says whether everything that was put was sent once.
+    pub fn is_sent(&self) -> bool {
+        self.outgoing.is_sent()
     }
 
     /// Says whether more may be put: fewer than [`WAITING_MAX`] frames of fewer than [`WAITING_MAX_BYTES`] wait. A shell

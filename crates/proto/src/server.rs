@@ -138,6 +138,13 @@ impl Server {
         self.sessions.left(link.session, link.serial, now);
     }
 
+    /// Notes that a link is gone whose client never proved that it was there: a session that it was given and did not use
+    /// is forgotten, so that forged addresses do not fill the memory.
+    pub fn closed_unproved(&mut self, now: Duration, link: &Link) {
+        self.sessions.end_unused(link.session, link.serial);
+        self.closed(now, link);
+    }
+
     /// Forgets sessions whose time is over. To be called now and then.
     pub fn sweep(&mut self, now: Duration) {
         self.sessions.sweep(now);

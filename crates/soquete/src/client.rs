@@ -3,19 +3,21 @@
 mod call;
 mod input;
 mod io;
+mod link;
 mod options;
 
 pub use options::{ClientFraming, ClientOptions};
 
-use crate::{Cause, Clock, Endpoint, Error, Operation, Stream};
+use crate::{Cause, Clock, Endpoint, Error, Operation};
 use input::Input;
+use link::Link;
+use soquete_proto::channel::FRAME_MAX_BYTES;
 use soquete_proto::client::{Client as Core, Event, Request};
 use soquete_proto::fault::Misuse;
 use soquete_proto::frame::Front;
 use soquete_proto::handshake::{Code, EventHead};
 use soquete_proto::lines;
 use std::collections::VecDeque;
-use std::net::Shutdown;
 use std::time::Duration;
 
 /// Octets gathered before they are sent, while more is to come.
@@ -93,7 +95,7 @@ enum Codec {
 pub struct Client {
     endpoint: Endpoint,
     options: ClientOptions,
-    stream: Option<Stream>,
+    link: Option<Link>,
     codec: Codec,
     input: Input,
     out: Vec<u8>,
@@ -116,13 +118,13 @@ impl Client {
         let codec = match &options.framing {
             ClientFraming::Raw => Codec::Raw,
             ClientFraming::Line => Codec::Line,
-            ClientFraming::Frames(core) => Codec::Frames(Box::new(Core::new(core.clone()))),
+            ClientFraming::Frames(core) => Codec::Frames(Box::new(Core::new(carried(core, endpoint)))),
         };
         let mut client = Client {
             endpoint: endpoint.clone(),
             input: Input::new(),
             options,
-            stream: None,
+            link: None,
             codec,
             out: Vec::new(),
             front: Front::default(),
@@ -140,11 +142,13 @@ impl Client {
     }
 
     fn connect_within(&mut self, timeout: Duration) -> Result<(), Error> {
-        let stream = Stream::connect_timeout(&self.endpoint, timeout)?;
-        if let (Some(max_bytes), Endpoint::Tcp { .. }) = (self.options.unsent_max_bytes, &self.endpoint) {
+        let link = Link::connect(&self.endpoint, self.is_frames(), timeout)?;
+        if let (Some(max_bytes), Endpoint::Tcp { .. }, Link::Stream(stream)) =
+            (self.options.unsent_max_bytes, &self.endpoint, &link)
+        {
             stream.set_unsent_max(max_bytes).map_err(|error| Error::new(Operation::Connect, &self.endpoint, error))?;
         }
-        self.stream = Some(stream);
+        self.link = Some(link);
         self.heard_at = Clock::now();
         self.input.clear();
         self.out.clear();
@@ -223,7 +227,7 @@ impl Client {
                 .request(self.heard_at, Request { topic, ..Request::new(payload) }, &mut self.out)
                 .map_err(|misuse| misused(&self.endpoint, misuse))?,
             Codec::Raw | Codec::Line => {
-                self.put_plain(payload);
+                self.put_plain(payload)?;
                 0
             }
         };
@@ -280,7 +284,8 @@ impl Client {
         &self.reason
     }
 
-    /// Says that nothing more will be sent; what the server still sends can be received. Frames say goodbye first.
+    /// Says that nothing more will be sent; what the server still sends can be received. Frames say goodbye first; over
+    /// datagrams it waits until the server says that all has arrived, for the timeout or 10 s.
     ///
     /// # Errors
     /// What sending can say.
@@ -289,8 +294,9 @@ impl Client {
             core.goodbye(&mut self.out);
         }
         self.flush()?;
-        let stream = self.stream.as_ref().ok_or_else(|| self.closed(Operation::Send))?;
-        stream.shutdown(Shutdown::Write).map_err(|error| Error::new(Operation::Send, &self.endpoint, error))
+        self.settle_carried()?;
+        let link = self.link.as_ref().ok_or_else(|| self.closed(Operation::Send))?;
+        link.finish().map_err(|error| Error::new(Operation::Send, &self.endpoint, error))
     }
 
     #[inline]
@@ -359,14 +365,16 @@ impl Client {
     /// Without a connection the session would keep a request for the next one, long after its maker heard that it failed.
     #[inline]
     fn check_connected(&self) -> Result<(), Error> {
-        if self.stream.is_none() { Err(self.closed(Operation::Send)) } else { Ok(()) }
+        if self.link.is_none() { Err(self.closed(Operation::Send)) } else { Ok(()) }
     }
 
-    fn put_plain(&mut self, payload: &[u8]) {
+    fn put_plain(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.out.extend_from_slice(payload);
         if matches!(self.codec, Codec::Line) {
             self.out.push(b'\n');
         }
+        let keeps_messages = self.link.as_ref().is_some_and(Link::keeps_messages);
+        if keeps_messages { self.flush() } else { Ok(()) }
     }
 
     /// Keeps what arrived while something else was awaited.
@@ -418,7 +426,7 @@ impl Batch<'_> {
             Codec::Frames(core) => {
                 core.message(topic, payload, &mut client.out).map_err(|misuse| misused(&client.endpoint, misuse))?;
             }
-            Codec::Raw | Codec::Line => client.put_plain(payload),
+            Codec::Raw | Codec::Line => client.put_plain(payload)?,
         }
         client.flush_if_full()
     }
@@ -438,6 +446,12 @@ impl Batch<'_> {
         put.map_err(|misuse| misused(&client.endpoint, misuse))?;
         client.flush_if_full()
     }
+}
+
+/// Gives the options of a session, which must know how long a frame the endpoint carries.
+pub(crate) fn carried(options: &soquete_proto::client::Options, endpoint: &Endpoint) -> soquete_proto::client::Options {
+    let most = if endpoint.is_datagram() { FRAME_MAX_BYTES } else { u32::MAX };
+    soquete_proto::client::Options { frame_max_bytes: options.frame_max_bytes.min(most), ..options.clone() }
 }
 
 fn received(kind: Kind, payload: &[u8]) -> Received<'_> {

@@ -1,6 +1,7 @@
 //! Sockets that send and receive datagrams: UDP and Unix.
 
 mod address;
+mod carrier;
 mod open;
 
 use std::io;
@@ -14,11 +15,9 @@ use rustix::net::{self, RecvFlags, SendFlags};
 use crate::listener::path::OwnedPath;
 use crate::{Endpoint, Peer};
 pub use address::Address;
+pub(crate) use carrier::Carrier;
 pub use open::DatagramOptions;
-
-/// The longest datagram in octets: 65,507. IP counts lengths in 16 bits, and 20 octets of its own head and 8 of UDP's
-/// go off. Unix datagrams could be longer; they keep to the same, so that what fits one kind fits all.
-pub const DATAGRAM_MAX_BYTES: usize = 65_507;
+pub use soquete_proto::channel::DATAGRAM_MAX_BYTES;
 
 /// A socket of datagrams, UDP or Unix: bound where others can send to, or aimed at one endpoint.
 ///

@@ -109,6 +109,17 @@ impl Endpoint {
         Self::Udp { host: Host::Ip(addr.ip()), port: addr.port(), options: UdpOptions::default() }
     }
 
+    /// Gives the same endpoint with a literal address in the place of its name; one without host stays as it is.
+    pub(crate) fn at(&self, addr: SocketAddr) -> Self {
+        match self {
+            Self::Tcp { .. } => addr.into(),
+            Self::Udp { options, .. } => {
+                Self::Udp { host: Host::Ip(addr.ip()), port: addr.port(), options: options.clone() }
+            }
+            other => other.clone(),
+        }
+    }
+
     /// Tells whether only this machine can reach it: Unix of all kinds, `mem:`, and TCP and UDP on a loopback address
     /// or `localhost`.
     #[must_use]

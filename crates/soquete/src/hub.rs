@@ -10,23 +10,26 @@ mod handler;
 mod letters;
 mod mailbox;
 mod poller;
+mod port;
 mod push;
 mod service;
 
+pub(crate) use connection::PACKET_MAX_BYTES;
 pub use handler::{Ending, Exchange, Handler, Tongue};
 pub use mailbox::{Responder, Stopper};
 pub use push::Pushed;
 pub use service::{Bounds, Framing, Languages};
 
-use crate::{Clock, Endpoint, Error, ListenOptions, Listener, Operation, Peer};
-use connection::{Connection, Lent, Turn};
+use crate::{Clock, Datagram, DatagramOptions, Endpoint, Error, ListenOptions, Listener, Operation, Peer};
+use connection::{Connection, Lent, Turn, Wire};
 use mailbox::Mailbox;
 use poller::{Interest, Poller};
+use port::Port;
 use rustix::event::epoll;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use service::Service;
 use slab::Slab;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,11 +89,14 @@ pub struct Counts {
     pub accepted: u64,
     /// Connections that had to go or were turned away for want of room.
     pub turned_away: u64,
+    /// Datagrams that were dropped: of another protocol, damaged, doubled, forged, too many.
+    pub dropped: u64,
 }
 
 enum Slot {
     Listener { listener: Listener, service: usize, streak: u32 },
     Connection { connection: Box<Connection>, interest: Interest },
+    Port(Box<Port>),
     Source { fd: OwnedFd },
     Bell,
     Ticker,
@@ -109,6 +115,8 @@ pub struct Hub {
     reserve: Option<OwnedFd>,
     generation: u32,
     is_ticking: bool,
+    /// When something is due for which session over datagrams.
+    due: BTreeSet<(Duration, usize)>,
     /// Invariant: the sum of what the connections hold.
     waiting_bytes: usize,
     /// What the clock said when a connection was served last.
@@ -153,6 +161,7 @@ impl Hub {
             reserve: accept::reserve(),
             generation: 0,
             is_ticking: false,
+            due: BTreeSet::new(),
             waiting_bytes: 0,
             seen_at: Clock::now(),
         };
@@ -169,11 +178,15 @@ impl Hub {
         self.shared.services.len() - 1
     }
 
-    /// Listens at `endpoint` for a service; returns where it really listens.
+    /// Listens at `endpoint` for a service, of datagrams as well; returns where it really listens.
     ///
     /// # Errors
-    /// As [`Listener::bind`].
+    /// As [`Listener::bind`], or [`Datagram::bind`].
     pub fn listen(&mut self, service: usize, endpoint: &Endpoint, options: &ListenOptions) -> Result<Endpoint, Error> {
+        if endpoint.is_datagram() {
+            let options = DatagramOptions { mode: options.mode, nonblocking: true, ..DatagramOptions::default() };
+            return self.take_datagram(service, Datagram::bind(endpoint, &options)?);
+        }
         let options = ListenOptions { nonblocking: true, ..*options };
         self.take_listener(service, Listener::bind(endpoint, &options)?)
     }
@@ -189,6 +202,20 @@ impl Hub {
         let entry = self.slots.vacant_entry();
         self.poller.add(listener.as_fd(), entry.key(), Interest::Read).map_err(failed)?;
         entry.insert(Slot::Listener { listener, service, streak: 0 });
+        Ok(local)
+    }
+
+    /// Takes over a socket of datagrams that is bound already; as [`listen`](Hub::listen).
+    ///
+    /// # Errors
+    /// ENOMEM or ENOSPC where the kernel watches no more descriptors.
+    pub fn take_datagram(&mut self, service: usize, socket: Datagram) -> Result<Endpoint, Error> {
+        let local = socket.local().clone();
+        let failed = |error: io::Error| Error::new(Operation::Listen, &local, error);
+        socket.set_nonblocking(true).map_err(failed)?;
+        let entry = self.slots.vacant_entry();
+        self.poller.add(socket.as_fd(), entry.key(), Interest::Read).map_err(failed)?;
+        entry.insert(Slot::Port(Box::new(Port::new(socket, service))));
         Ok(local)
     }
 
@@ -267,7 +294,7 @@ impl Hub {
         // What an answer set free may have changed what the caller waits for.
         let may_sleep =
             !has_delivered && self.ready.is_empty() && self.drained.is_empty() && self.shared.mailbox.fall_asleep();
-        let timeout = if may_sleep { timeout } else { Some(Duration::ZERO) };
+        let timeout = if may_sleep { self.until_due(timeout) } else { Some(Duration::ZERO) };
         let events = self.wait(timeout);
         self.shared.mailbox.wake();
         let events = events.map_err(|error| Error::without_address(Operation::Poll, error))?;
@@ -279,13 +306,17 @@ impl Hub {
                 Some(Slot::Bell) => self.shared.mailbox.silence(),
                 Some(Slot::Ticker) => self.tick(Clock::now(), handler),
                 // Newcomers last, so that a key that was freed in this batch is not used again within it.
-                Some(Slot::Listener { .. }) => listeners.push(key),
+                Some(Slot::Listener { .. } | Slot::Port(_)) => listeners.push(key),
                 None => {}
             }
         }
         self.poller.give_back(events);
         for key in listeners {
             self.accept(key, Clock::now(), handler);
+            self.receive(key, handler);
+        }
+        if !self.due.is_empty() {
+            self.repeat(Clock::now(), handler);
         }
         if self.shared.mailbox.has_letters() {
             self.deliver_letters(handler);
@@ -295,6 +326,15 @@ impl Hub {
             self.shared.mailbox.ring();
         }
         Ok(())
+    }
+
+    /// Returns in how long something is due for a session over datagrams, if that is before `timeout`.
+    ///
+    /// Who drives the hub from another loop has to come back by then: the descriptor of the hub does not tell.
+    pub fn until_due(&self, timeout: Option<Duration>) -> Option<Duration> {
+        let Some((at, _)) = self.due.first() else { return timeout };
+        let due = at.saturating_sub(Clock::now());
+        Some(timeout.map_or(due, |timeout| timeout.min(due)))
     }
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<poller::Events> {
@@ -335,8 +375,16 @@ impl Hub {
     ) {
         let Some(wanted) = self.lend(key, now, handler, turn) else { return };
         let Some(Slot::Connection { connection, interest }) = self.slots.get_mut(key) else { return };
-        if wanted != *interest && self.poller.change(connection.stream.as_fd(), key, wanted).is_ok() {
-            *interest = wanted;
+        match &connection.wire {
+            Wire::Visit(_) => {
+                *interest = wanted;
+                self.note_due(key);
+            }
+            Wire::Stream(stream) => {
+                if wanted != *interest && self.poller.change(stream.as_fd(), key, wanted).is_ok() {
+                    *interest = wanted;
+                }
+            }
         }
     }
 
@@ -391,6 +439,14 @@ impl Hub {
         self.shared.out.clear();
         let mut lent = self.shared.lend(now);
         connection.leave(&mut lent);
+        if let Some(visit) = connection.wire.visit() {
+            if let Some(Slot::Port(port)) = self.slots.get_mut(visit.port) {
+                port.forget(visit);
+            }
+            if let Some(due) = visit.due {
+                self.due.remove(&(due, key));
+            }
+        }
         self.counts.connections -= 1;
         handler.close(connection.id, &connection.peer, ending);
     }
@@ -452,6 +508,9 @@ impl Interest {
 }
 
 impl ConnectionId {
+    /// That of a message that came over none: an announcement.
+    const NONE: Self = ConnectionId(0);
+
     fn key(self) -> usize {
         usize::try_from(self.0 & u64::from(u32::MAX)).unwrap_or(usize::MAX)
     }

@@ -45,6 +45,7 @@ pub struct Outbound {
 impl Outbound {
     /// Makes a client without a connection.
     pub fn new(endpoint: Endpoint, options: Options) -> Self {
+        let options = crate::client::carried(&options, &endpoint);
         Outbound {
             endpoint,
             core: Core::new(options),
@@ -104,9 +105,9 @@ impl Outbound {
             Wire::None if self.core.unanswered() > 0 => Some(self.retry_at),
             Wire::None => None,
             Wire::Resolving(..) | Wire::Connecting { .. } => Some(self.retry_at),
-            Wire::Connected { .. } => Some(self.busy_at + IDLE),
+            Wire::Connected { .. } | Wire::Aimed { .. } | Wire::Carried { .. } => Some(self.busy_at + IDLE),
         };
-        wanted.into_iter().chain(self.core.timeout()).min()
+        wanted.into_iter().chain(self.core.timeout()).chain(self.wire.timeout()).min()
     }
 
     /// Does what can be done without blocking.

@@ -16,6 +16,12 @@ fn endpoints() -> Vec<Endpoint> {
         format!("unix:@soquete-serving-{unique}"),
         format!("unix://{}/soquete-serving-{unique}", std::env::temp_dir().display()),
         format!("mem:serving-{unique}"),
+        format!("seqpacket:@soquete-serving-{unique}"),
+        format!("seqpacket://{}/soquete-serving-{unique}.seq", std::env::temp_dir().display()),
+        "udp://127.0.0.1:0".to_owned(),
+        "udp://[::1]:0".to_owned(),
+        format!("unixgram:@soquete-serving-{unique}.gram"),
+        format!("unixgram://{}/soquete-serving-{unique}.gram", std::env::temp_dir().display()),
     ]
     .iter()
     .map(|url| url.parse().unwrap())
@@ -51,10 +57,17 @@ fn a_request_gets_its_reply() {
 
 #[test]
 fn sixty_four_requests_in_flight_are_all_answered_whatever_their_length() {
-    for len in [0, 32, 300 << 10, 1 << 20] {
+    for len in [0, 32, 60_000, 300 << 10, 1 << 20] {
         with_echo(Framing::Frames, |endpoint| {
             let mut client = Client::connect(endpoint, ClientOptions::frames("")).unwrap();
             let payload = vec![7; len];
+            if endpoint.is_datagram() && len > 65_000 {
+                let refused = client.submit(&payload).unwrap_err();
+                let max_bytes = soquete::DATAGRAM_MAX_BYTES - 28 - 12 - 13;
+                let why = format!("send {endpoint}: message of {len} octets, at most {max_bytes} allowed");
+                assert_eq!(refused.to_string(), why, "before anything is sent");
+                return;
+            }
             let ids: Vec<u32> = (0..64).map(|_| client.submit(&payload).unwrap()).collect();
             for id in ids {
                 assert_eq!(client.receive().unwrap(), Received::Reply { id, payload: &payload }, "{endpoint} {len}");

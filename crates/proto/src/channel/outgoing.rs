@@ -75,6 +75,10 @@ impl Outgoing {
         self.queue_bytes
     }
 
+    pub(super) fn is_sent(&self) -> bool {
+        self.in_flight == self.queue.len()
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.queue.len()
     }

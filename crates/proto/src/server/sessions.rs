@@ -132,6 +132,13 @@ impl Sessions {
         }
     }
 
+    /// Forgets a session that nothing is remembered of.
+    pub(super) fn end_unused(&mut self, session: u64, serial: u64) {
+        if self.sessions.get(&session).is_some_and(|session| session.lowest.is_none() && session.answers.is_empty()) {
+            self.end(session, serial);
+        }
+    }
+
     /// Forgets the sessions that have been without a link for longer than they are kept.
     pub(super) fn sweep(&mut self, now: Duration) {
         let kept = self.limits.kept;

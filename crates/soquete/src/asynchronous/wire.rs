@@ -1,6 +1,7 @@
 //! A connected stream in tokio's hands.
 
 use crate::Stream;
+use crate::hub::PACKET_MAX_BYTES;
 use crate::stream::set_unsent_max;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -63,7 +64,11 @@ impl Wire {
             }
             let read = match self {
                 Wire::Tcp(stream) => stream.try_read_buf(input),
-                Wire::Unix(stream) => stream.try_read_buf(input),
+                Wire::Unix(stream) => {
+                    // It may be a seqpacket socket, whose packets must not be cut.
+                    input.reserve(PACKET_MAX_BYTES);
+                    stream.try_read_buf(input)
+                }
             };
             match read {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -77,7 +82,7 @@ impl Wire {
         loop {
             let written = match self {
                 Wire::Tcp(stream) => stream.try_write(octets),
-                Wire::Unix(stream) => stream.try_write(octets),
+                Wire::Unix(stream) => stream.try_write(&octets[..octets.len().min(PACKET_MAX_BYTES)]),
             };
             match written {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -36,7 +36,7 @@ impl Client {
             if let Some(outcome) = self.verdict(id) {
                 return Ok(outcome);
             }
-            if self.stream.is_none() {
+            if self.link.is_none() {
                 self.reconnect(&mut backoff);
                 continue;
             }
@@ -122,7 +122,7 @@ impl Client {
         let pause = backoff.next(crate::entropy::random_u64());
         std::thread::sleep(pause.min(left));
         if self.connect_within(left.saturating_sub(pause).max(Duration::from_millis(1))).is_err() {
-            self.stream = None;
+            self.link = None;
         }
         self.tick();
     }
@@ -142,7 +142,7 @@ impl Client {
     }
 
     fn disconnect(&mut self) {
-        self.stream = None;
+        self.link = None;
         if let Codec::Frames(core) = &mut self.codec {
             core.disconnected();
         }

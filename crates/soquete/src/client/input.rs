@@ -8,6 +8,9 @@ use std::ops::Range;
 const CHUNK_MIN_BYTES: usize = 4 << 10;
 const CHUNK_MAX_BYTES: usize = 64 << 10;
 
+/// The longest packet or datagram that is received, in octets: 256 KiB, more than the kernel takes from an ordinary sender.
+const MESSAGE_MAX_BYTES: usize = 256 << 10;
+
 /// A buffer with octets from `start` to `end`; it grows only for a message that is longer than it.
 pub(super) struct Input {
     octets: Vec<u8>,
@@ -69,6 +72,24 @@ impl Input {
         // The header was checked against the limit when it was looked at.
         self.make_room(needed.clamp(1, self.chunk.max(self.end - self.start)).max(self.least_room()));
         &mut self.octets[self.end..]
+    }
+
+    /// Returns room for a whole message of at most `max_bytes`, behind what is unread.
+    pub(super) fn message_room(&mut self, max_bytes: usize) -> &mut [u8] {
+        if self.start == self.end {
+            self.clear();
+        }
+        let max_bytes = max_bytes.clamp(1, MESSAGE_MAX_BYTES);
+        self.make_room(max_bytes);
+        &mut self.octets[self.end..self.end + max_bytes]
+    }
+
+    /// Takes over the first `len` octets of what arrived elsewhere.
+    pub(super) fn append(&mut self, arrived: &mut Vec<u8>, len: usize) {
+        self.make_room(len);
+        self.octets[self.end..self.end + len].copy_from_slice(&arrived[..len]);
+        self.end += len;
+        arrived.clear();
     }
 
     /// Returns room although much may be unread.

@@ -1,6 +1,8 @@
 //! How a client sends and receives.
 
+use super::link::Link;
 use super::{Client, Codec, FLUSH_AT_BYTES, options};
+use crate::hub::PACKET_MAX_BYTES;
 use crate::{Cause, Clock, Error, Operation, Stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -11,9 +13,20 @@ impl Client {
     /// Sends what is gathered, then waits until something has arrived.
     #[inline]
     pub(super) fn fill(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
+        if let Some(Link::Carrier(_)) = self.link {
+            return self.fill_carried(timeout);
+        }
         self.flush_within(timeout)?;
-        let Some(stream) = &self.stream else { return Err(self.closed(Operation::Receive)) };
-        let room = self.input.room(matches!(self.codec, Codec::Frames(_)), self.options.receive_max_bytes);
+        let stream = match &self.link {
+            Some(Link::Stream(stream)) => stream,
+            Some(_) => return self.fill_datagram(timeout),
+            None => return Err(self.closed(Operation::Receive)),
+        };
+        let room = match (stream.keeps_packets(), self.is_frames()) {
+            (false, is_frames) => self.input.room(is_frames, self.options.receive_max_bytes),
+            (true, true) => self.input.message_room(usize::MAX),
+            (true, false) => self.input.message_room(self.options.receive_max_bytes),
+        };
         let read = match receive_spinning(stream, room, self.options.spin) {
             Some(read) => read,
             None => receive_within(stream, room, timeout),
@@ -52,6 +65,12 @@ impl Client {
 
     #[inline]
     fn flush_within(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
+        match self.link {
+            Some(Link::Carrier(_)) => return self.flush_carried(timeout),
+            Some(Link::Datagram(_)) if self.out.is_empty() => return Ok(()),
+            Some(Link::Datagram(_)) => return self.flush_datagram(),
+            _ => {}
+        }
         let mut sent = 0;
         let result = self.send_from(&mut sent, timeout);
         // What was sent must not be sent again, whatever became of the rest.
@@ -63,8 +82,10 @@ impl Client {
     #[inline]
     fn send_from(&mut self, sent: &mut usize, timeout: Option<Duration>) -> Result<(), Error> {
         while *sent < self.out.len() {
-            let Some(stream) = &self.stream else { return Err(self.closed(Operation::Send)) };
-            match send(stream, &self.out[*sent..], SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            let Some(Link::Stream(stream)) = &self.link else { return Err(self.closed(Operation::Send)) };
+            let piece = if stream.keeps_packets() && self.is_frames() { PACKET_MAX_BYTES } else { usize::MAX };
+            let piece = &self.out[*sent..self.out.len().min(sent.saturating_add(piece))];
+            match send(stream, piece, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
                 Ok(len) => *sent += len,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.wait_for_room(timeout)?,
@@ -75,7 +96,7 @@ impl Client {
     }
 
     fn wait_for_room(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
-        let Some(stream) = &self.stream else { return Err(self.closed(Operation::Send)) };
+        let Some(Link::Stream(stream)) = &self.link else { return Err(self.closed(Operation::Send)) };
         if self.input.unread().len() >= options::READ_AHEAD_MAX_BYTES {
             let cause = Cause::Busy("128 MiB of answers wait: receive them first");
             return Err(Error::new(Operation::Send, &self.endpoint, cause));
@@ -88,8 +109,9 @@ impl Client {
             Err(errno) => return Err(Error::new(Operation::Send, &self.endpoint, errno)),
         }
         if fds[0].revents().contains(PollFlags::IN) {
-            let room = self.input.more_room();
-            if let Ok((len, _)) = recv(stream, room, RecvFlags::DONTWAIT) {
+            let keeps_packets = stream.keeps_packets();
+            let room = if keeps_packets { self.input.message_room(usize::MAX) } else { self.input.more_room() };
+            if let Ok(len) = receive(stream, room, RecvFlags::DONTWAIT) {
                 self.input.filled(len);
                 self.heard_at = Clock::now();
             }
@@ -98,12 +120,23 @@ impl Client {
     }
 }
 
+/// Receives once; a packet that is longer than the room is an error.
+#[inline]
+fn receive(stream: &Stream, room: &mut [u8], flags: RecvFlags) -> Result<usize, Errno> {
+    if !stream.keeps_packets() {
+        return recv(stream, room, flags).map(|(len, _)| len);
+    }
+    let max_bytes = room.len();
+    let (_, len_bytes) = recv(stream, room, flags | RecvFlags::TRUNC)?;
+    if len_bytes > max_bytes { Err(Errno::MSGSIZE) } else { Ok(len_bytes) }
+}
+
 fn receive_spinning(stream: &Stream, room: &mut [u8], spin: Duration) -> Option<Result<usize, Errno>> {
     let until = if spin.is_zero() { return None } else { Clock::now() + spin };
     while Clock::now() < until {
-        match recv(stream, &mut *room, RecvFlags::DONTWAIT) {
+        match receive(stream, room, RecvFlags::DONTWAIT) {
             Err(Errno::AGAIN | Errno::INTR) => std::hint::spin_loop(),
-            result => return Some(result.map(|(len, _)| len)),
+            result => return Some(result),
         }
     }
     None
@@ -121,9 +154,9 @@ fn receive_within(stream: &Stream, room: &mut [u8], timeout: Option<Duration>) -
                 Err(errno) => return Err(errno),
             }
         }
-        match recv(stream, &mut *room, RecvFlags::empty()) {
+        match receive(stream, room, RecvFlags::empty()) {
             Err(Errno::INTR) => {}
-            result => return result.map(|(len, _)| len),
+            result => return result,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How newcomers come in.
 
-use super::connection::Connection;
+use super::connection::{Connection, Wire};
 use super::poller::Interest;
 use super::{ConnectionId, Ending, Handler, Hub, Slot};
 use crate::{Peer, Stream};
@@ -68,10 +68,35 @@ impl Hub {
     }
 
     fn admit<H: Handler>(&mut self, service: usize, stream: Stream, peer: Peer, now: Duration, handler: &mut H) {
+        let Some(key) = self.insert(service, Wire::Stream(stream), peer, now, handler) else { return };
+        // Often the first message is there already, and often it is the last: then the connection never needs epoll.
+        let wanted = self.lend(key, now, handler, |connection, lent, handler, _| connection.read_turn(lent, handler));
+        let Some(wanted) = wanted else { return };
+        let Some(Slot::Connection { connection, interest }) = self.slots.get_mut(key) else { return };
+        *interest = wanted;
+        let is_watched =
+            connection.wire.stream().is_some_and(|stream| self.poller.add(stream.as_fd(), key, wanted).is_ok());
+        if !is_watched {
+            self.remove(key, now, &Ending::Refused("the kernel watches no more connections".into()), handler);
+        }
+    }
+
+    /// Gives a newcomer its place; nothing where there is none.
+    pub(super) fn insert<H: Handler>(
+        &mut self,
+        service: usize,
+        wire: Wire,
+        peer: Peer,
+        now: Duration,
+        handler: &mut H,
+    ) -> Option<usize> {
         self.counts.accepted += 1;
         if self.counts.connections >= self.limits.connections_max && !self.close_oldest_silent(now, handler) {
             self.counts.turned_away += 1;
-            return stream.abort();
+            if let Wire::Stream(stream) = wire {
+                stream.abort();
+            }
+            return None;
         }
         let admitted = handler.admit(service, &peer);
         self.generation = self.generation.wrapping_add(1);
@@ -79,23 +104,16 @@ impl Hub {
         let key = entry.key();
         let id = ConnectionId((u64::from(self.generation) << 32) | key as u64);
         let lent = self.shared.lend(now);
-        let connection = Box::new(Connection::new(id, stream, peer, service, admitted, &lent));
-        entry.insert(Slot::Connection { connection, interest: Interest::None });
+        let connection = Box::new(Connection::new(id, wire, peer, service, admitted, &lent));
+        entry.insert(Slot::Connection { connection, interest: Interest::Read });
         self.counts.connections += 1;
-        // Often the first message is there already, and often it is the last: then the connection never needs epoll.
-        let wanted = self.lend(key, now, handler, |connection, lent, handler, _| connection.read_turn(lent, handler));
-        let Some(wanted) = wanted else { return };
-        let Some(Slot::Connection { connection, interest }) = self.slots.get_mut(key) else { return };
-        *interest = wanted;
-        if self.poller.add(connection.stream.as_fd(), key, wanted).is_err() {
-            return self.remove(key, now, &Ending::Refused("the kernel watches no more connections".into()), handler);
-        }
         self.set_ticking(true);
+        Some(key)
     }
 
     fn close_oldest_silent<H: Handler>(&mut self, now: Duration, handler: &mut H) -> bool {
         let silent = self.slots.iter().filter_map(|(key, slot)| match slot {
-            Slot::Connection { connection, .. } if connection.is_silent() => Some((connection.opened_at(), key)),
+            Slot::Connection { connection, .. } if connection.is_silent() => Some((connection.heard_at(), key)),
             _ => None,
         });
         let Some((_, key)) = silent.min() else { return false };

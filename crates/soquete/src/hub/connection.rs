@@ -1,20 +1,25 @@
 //! One connection of a server: the wire, what came and could not be used yet, what is to go and could not be sent yet.
 
+mod outgoing;
 mod speak;
+mod wire;
 
 use super::ConnectionId;
 use super::handler::{Ending, Fate, Handler, Tongue, put_err, put_stream};
 use super::mailbox::{Letter, Mailbox};
 use super::service::{Bounds, Framing, Service, TEXT_BOUNDS};
 use crate::Clock;
-use crate::stream::{Peer, Stream};
-use soquete_proto::fault::Misuse;
+use crate::stream::Peer;
+pub(crate) use wire::PACKET_MAX_BYTES;
+pub(super) use wire::{Visit, Wire};
+
+use soquete_proto::channel::{Channel, Dropped, Packet};
 use soquete_proto::frame::{self, Front};
-use soquete_proto::handshake::{Code, EventHead, put_urgent_event};
+use soquete_proto::handshake::Code;
 use soquete_proto::lines;
+use soquete_proto::opening::Language;
 use soquete_proto::server::Link;
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +53,13 @@ const UNREAD_MAX_BYTES: usize = 128 << 20;
 /// How long a peer may take nothing of what waits for it, unless it waits for events: 60 s, more than any network holds.
 const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Octets of datagrams of one sender that wait for the answer to an earlier one. Default 128 KiB: two of the longest.
+const AHEAD_MAX_BYTES: usize = 128 << 10;
+
+/// How long somebody who sends single datagrams is remembered after the last, unless he waits for events (then as long
+/// as a stream may be idle). Default 60 s.
+const VISIT_KEPT: Duration = Duration::from_secs(60);
+
 /// Octets gathered before they are sent within a turn.
 const FLUSH_AT_BYTES: usize = 256 << 10;
 
@@ -74,7 +86,7 @@ enum Codec {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) id: ConnectionId,
-    pub(super) stream: Stream,
+    pub(super) wire: Wire,
     pub(super) peer: Peer,
     pub(super) service: usize,
     /// Why the handler does not admit the peer.
@@ -98,7 +110,7 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(
         id: ConnectionId,
-        stream: Stream,
+        wire: Wire,
         peer: Peer,
         service: usize,
         admitted: Result<(), String>,
@@ -111,7 +123,7 @@ impl Connection {
         };
         Connection {
             id,
-            stream,
+            wire,
             peer,
             service,
             refused: admitted.err().map(String::into_boxed_str),
@@ -133,30 +145,31 @@ impl Connection {
         !self.has_spoken
     }
 
-    pub(super) fn opened_at(&self) -> Duration {
+    pub(super) fn heard_at(&self) -> Duration {
         self.heard_at
     }
 
     /// Returns how many octets are kept for it: what came and cannot be used yet, and what it has not taken.
     pub(super) fn held_bytes(&self) -> usize {
-        self.input.len() + self.output.len()
+        self.input.len() + self.output_len()
     }
 
     pub(super) fn output_len(&self) -> usize {
-        self.output.len()
+        self.output.len() + self.wire.waiting_bytes()
     }
 
     /// Reads once, uses what came, sends what that gave.
     pub(super) fn read_turn<H: Handler>(&mut self, lent: &mut Lent<'_>, handler: &mut H) -> Turn {
+        let Wire::Stream(stream) = &self.wire else { return Turn::Idle };
         let kept = self.input.len();
         let read = if kept < lent.scratch.len() / 2 {
             lent.scratch[..kept].copy_from_slice(&self.input);
-            retry(|| (&self.stream).read(&mut lent.scratch[kept..]))
+            retry(|| (&*stream).read(&mut lent.scratch[kept..]))
         } else {
             // A long frame: read behind what is there of it, no more than it needs.
             let needed = frame::needed(&self.input).unwrap_or(0).saturating_sub(kept);
             self.input.resize(kept + needed.clamp(4096, lent.scratch.len()), 0);
-            let read = retry(|| (&self.stream).read(&mut self.input[kept..]));
+            let read = retry(|| (&*stream).read(&mut self.input[kept..]));
             self.input.truncate(kept + read.as_ref().copied().unwrap_or(0));
             read
         };
@@ -173,6 +186,7 @@ impl Connection {
                 self.use_input(&input, lent, handler)
             }
             Ok(len) => {
+                let len = if stream.keeps_packets() { self.end_line(lent.scratch, kept, len) } else { len };
                 self.input.clear();
                 let scratch = std::mem::take(&mut lent.scratch);
                 let turn = self.use_input(&scratch[..kept + len], lent, handler);
@@ -194,6 +208,80 @@ impl Connection {
         }
         let input = std::mem::take(&mut self.input);
         self.use_input(&input, lent, handler)
+    }
+
+    /// Uses a message that arrived apart from others: a datagram, or the octets of a packet of its session.
+    pub(super) fn message_turn<H: Handler>(&mut self, octets: &[u8], lent: &mut Lent<'_>, handler: &mut H) -> Turn {
+        self.heard_at = lent.now;
+        let waits = self.fate.deferred > 0 && matches!(self.codec, Codec::Line(_) | Codec::Text { .. });
+        if self.input.is_empty() && !waits {
+            return self.use_input(octets, lent, handler);
+        }
+        if self.input.len() + octets.len() > AHEAD_MAX_BYTES {
+            // It asks faster than it is answered; datagrams may be lost.
+            return Turn::Waiting;
+        }
+        self.input.extend_from_slice(octets);
+        self.resume_turn(lent, handler)
+    }
+
+    /// Takes a packet of the session over datagrams; what it set free is used by
+    /// [`arrived_turn`](Connection::arrived_turn).
+    pub(super) fn receive_packet(&mut self, packet: &Packet<'_>, lent: &mut Lent<'_>) -> Result<(), Dropped> {
+        self.wire.channel().map_or(Err(Dropped::Unknown), |channel| channel.receive(lent.now, packet))
+    }
+
+    /// Uses what has arrived in order over datagrams.
+    pub(super) fn arrived_turn<H: Handler>(&mut self, as_it_was: Turn, lent: &mut Lent<'_>, handler: &mut H) -> Turn {
+        let mut turn = if as_it_was == Turn::Blocked { self.resume_turn(lent, handler) } else { as_it_was };
+        while turn == Turn::Idle
+            && let Some(octets) = self.wire.channel().and_then(Channel::next)
+        {
+            turn = self.message_turn(&octets, lent, handler);
+        }
+        // What is not said with an answer is said now: that it arrived.
+        match (turn, self.flush(lent)) {
+            (turn @ Turn::Closed(_), _) | (turn, Turn::Idle) => turn,
+            (_, flushed) => flushed,
+        }
+    }
+
+    /// Sends again what was not acknowledged, and ends where the other end is lost.
+    pub(super) fn due_turn(&mut self, as_it_was: Turn, lent: &mut Lent<'_>) -> Turn {
+        if self.wire.channel().is_some_and(|channel| channel.is_lost(lent.now)) {
+            return Turn::Closed(Ending::Left);
+        }
+        match self.flush(lent) {
+            Turn::Idle => as_it_was,
+            turn => turn,
+        }
+    }
+
+    /// Says whether nobody would miss it: single datagrams that nothing is owed for, or a client that has not proved its
+    /// address.
+    pub(super) fn is_passing(&self) -> bool {
+        match self.wire.visit() {
+            Some(visit) if visit.channel.is_some() => !visit.is_proved(),
+            Some(_) => self.fate.deferred == 0 && !self.fate.stay,
+            None => false,
+        }
+    }
+
+    /// Puts the end of a line behind a message of text: its own end is one. Returns the new length.
+    pub(super) fn end_line(&self, buffer: &mut [u8], start: usize, len: usize) -> usize {
+        let is_text = match (&self.codec, buffer.get(start)) {
+            (Codec::Line(_) | Codec::Text { .. }, _) => true,
+            (Codec::Undecided, Some(first)) => Language::of(*first) == Some(Language::Text),
+            _ => false,
+        };
+        let has_end = len > 0 && matches!(buffer.get(start + len - 1), Some(b'\n' | 0));
+        match buffer.get_mut(start + len) {
+            Some(behind) if is_text && !has_end => {
+                *behind = b'\n';
+                len + 1
+            }
+            _ => len,
+        }
     }
 
     /// The peer has ended its side: what it sent before is still used and answered.
@@ -305,86 +393,13 @@ impl Connection {
         }
     }
 
-    /// Sends what is gathered, and what could not be sent before it.
-    pub(super) fn flush(&mut self, lent: &mut Lent<'_>) -> Turn {
-        let waited = self.output.len();
-        match self.send(lent.out) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if self.output.len() < waited {
-                    // It takes something, slow as it is.
-                    self.heard_at = lent.now;
-                }
-                return Turn::Blocked;
-            }
-            Err(_) => return Turn::Closed(self.ending_or(Ending::Left)),
-        }
-        match &self.codec {
-            Codec::Lingering { why, .. } => {
-                if self.has_ended || self.stream.shutdown(Shutdown::Write).is_err() {
-                    return Turn::Closed(why.clone());
-                }
-                Turn::Idle
-            }
-            _ if self.fate.close && self.fate.deferred == 0 => {
-                Turn::Closed(if self.has_ended { Ending::Left } else { Ending::Closed })
-            }
-            Codec::Frames(_) if !self.fate.close => Turn::Idle,
-            _ if self.fate.deferred > 0 => Turn::Waiting,
-            _ => Turn::Idle,
-        }
-    }
-
-    fn send(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
-        let mut stream = &self.stream;
-        if !self.output.is_empty() {
-            self.output.append(out);
-            let sent = write_all_it_takes(&mut stream, &self.output);
-            self.front.sent(&self.output, sent.0);
-            self.output.drain(..sent.0);
-            if self.output.is_empty() {
-                self.output = Vec::new();
-            }
-            return sent.1;
-        }
-        if out.is_empty() {
-            return Ok(());
-        }
-        let (sent, result) = write_all_it_takes(&mut stream, out);
-        if let Err(error) = &result
-            && error.kind() == io::ErrorKind::WouldBlock
-        {
-            self.front.sent(out, sent);
-            self.output.extend_from_slice(&out[sent..]);
-        }
-        out.clear();
-        result
-    }
-
-    /// Gathers an urgent event, or puts it before what waits already and can be overtaken.
-    pub(super) fn put_urgent(
-        &mut self,
-        id: u32,
-        head: EventHead,
-        payload: &[u8],
-        lent: &mut Lent<'_>,
-    ) -> Result<(), Misuse> {
-        put_urgent_event(lent.out, id, head, payload, self.payload_max_bytes().unwrap_or(0))?;
-        if !self.output.is_empty() {
-            self.front.insert(&mut self.output, lent.out);
-            lent.out.clear();
-        }
-        Ok(())
-    }
-
-    /// Returns how many octets of urgent events wait.
-    pub(super) fn urgent_len(&self) -> usize {
-        self.front.urgent_bytes(&self.output)
-    }
-
     /// Looks after silence. `silence` is the time to the first octet, `idle` the time between two lines.
     pub(super) fn tick(&mut self, silence: Duration, idle: Duration, lent: &mut Lent<'_>) -> Turn {
         let quiet = lent.now.saturating_sub(self.heard_at);
+        if self.wire.visit().is_some_and(|visit| visit.channel.is_none()) && self.fate.deferred == 0 {
+            let kept = if self.fate.stay { idle } else { VISIT_KEPT };
+            return if quiet >= kept { Turn::Closed(Ending::Left) } else { Turn::Idle };
+        }
         if !self.has_spoken && quiet >= silence {
             return Turn::Closed(Ending::Refused(format!("silent for {silence:?}")));
         }
@@ -424,7 +439,9 @@ impl Connection {
     /// Notes its end where a session may outlive it.
     pub(super) fn leave(&self, lent: &mut Lent<'_>) {
         if let Codec::Frames(link) | Codec::Lingering { link: Some(link), .. } = &self.codec {
-            lent.services[self.service].core.closed(lent.now, link);
+            let core = &mut lent.services[self.service].core;
+            let is_unproved = self.wire.visit().is_some_and(|visit| !visit.is_proved());
+            if is_unproved { core.closed_unproved(lent.now, link) } else { core.closed(lent.now, link) }
         }
     }
 
@@ -450,18 +467,6 @@ impl Connection {
     fn ending_or(&self, ending: Ending) -> Ending {
         if let Codec::Lingering { why, .. } = &self.codec { why.clone() } else { ending }
     }
-}
-
-/// Writes until all is written or the peer takes no more; returns how much was taken.
-fn write_all_it_takes(stream: &mut &Stream, octets: &[u8]) -> (usize, io::Result<()>) {
-    let mut sent = 0;
-    while sent < octets.len() {
-        match retry(|| stream.write(&octets[sent..])) {
-            Ok(len) => sent += len,
-            Err(error) => return (sent, Err(error)),
-        }
-    }
-    (sent, Ok(()))
 }
 
 fn retry(mut operation: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {

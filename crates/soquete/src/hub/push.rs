@@ -114,8 +114,14 @@ impl Hub {
     /// Takes no more connections; those that are there go on.
     pub fn close_listeners(&mut self) {
         let is_listener = |slot: &Slot| matches!(slot, Slot::Listener { .. });
-        let listeners = self.slots.iter().filter(|(_, slot)| is_listener(slot)).map(|(key, _)| key);
-        for key in listeners.collect::<Vec<_>>() {
+        let listeners: Vec<usize> =
+            self.slots.iter().filter(|(_, slot)| is_listener(slot)).map(|(key, _)| key).collect();
+        for (_, slot) in &mut self.slots {
+            if let Slot::Port(port) = slot {
+                port.is_closed = true;
+            }
+        }
+        for key in listeners {
             // Closing the descriptor takes it out of the epoll set.
             self.slots.remove(key);
         }

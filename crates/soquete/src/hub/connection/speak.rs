@@ -3,6 +3,7 @@
 use super::super::handler::{Ending, Exchange, Handler, Tongue, Way, put_err};
 use super::super::service::{Bounds, Framing, Languages, Service, TEXT_BOUNDS};
 use super::{Codec, Connection, FLUSH_AT_BYTES, Lent};
+use soquete_proto::channel::FRAME_MAX_BYTES;
 use soquete_proto::handshake::{Code, Reason};
 use soquete_proto::opening::{Language, TLS_ALERT};
 use soquete_proto::server::{Event, Link};
@@ -25,7 +26,8 @@ impl Connection {
         };
         match language {
             Some(Language::Frames) if spoken.frames => {
-                let mut link = Box::new(Link::new(self.id.0, lent.now));
+                let frame_max_bytes = if self.wire.visit().is_some() { FRAME_MAX_BYTES } else { u32::MAX };
+                let mut link = Box::new(Link::new(self.id.0, lent.now).over(frame_max_bytes));
                 if let Some(why) = &self.refused {
                     core.refuse(&mut link, Code::Unauthorised, why, lent.out);
                     let why = why.to_string();
