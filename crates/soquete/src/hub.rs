@@ -20,7 +20,7 @@ pub use mailbox::{Responder, Stopper};
 pub use push::Pushed;
 pub use service::{Bounds, Framing, Languages};
 
-use crate::{Clock, Datagram, DatagramOptions, Endpoint, Error, ListenOptions, Listener, Operation, Peer};
+use crate::{Clock, Error, Listener, Operation, Peer};
 use connection::{Connection, Lent, Turn, Wire};
 use mailbox::Mailbox;
 use poller::{Interest, Poller};
@@ -170,53 +170,6 @@ impl Hub {
         let ticker = hub.slots.insert(Slot::Ticker);
         hub.poller.add_ticker(ticker).map_err(failed)?;
         Ok(hub)
-    }
-
-    /// Adds a service; its endpoints come by [`listen`](Hub::listen). Returns its number, counted from 0.
-    pub fn add_service(&mut self, framing: Framing, options: soquete_proto::server::Options) -> usize {
-        self.shared.services.push(Service::new(framing, options));
-        self.shared.services.len() - 1
-    }
-
-    /// Listens at `endpoint` for a service, of datagrams as well; returns where it really listens.
-    ///
-    /// # Errors
-    /// As [`Listener::bind`], or [`Datagram::bind`].
-    pub fn listen(&mut self, service: usize, endpoint: &Endpoint, options: &ListenOptions) -> Result<Endpoint, Error> {
-        if endpoint.is_datagram() {
-            let options = DatagramOptions { mode: options.mode, nonblocking: true, ..DatagramOptions::default() };
-            return self.take_datagram(service, Datagram::bind(endpoint, &options)?);
-        }
-        let options = ListenOptions { nonblocking: true, ..*options };
-        self.take_listener(service, Listener::bind(endpoint, &options)?)
-    }
-
-    /// Takes over a listener that is bound already; as [`listen`](Hub::listen).
-    ///
-    /// # Errors
-    /// ENOMEM or ENOSPC where the kernel watches no more descriptors.
-    pub fn take_listener(&mut self, service: usize, mut listener: Listener) -> Result<Endpoint, Error> {
-        let local = listener.local().clone();
-        let failed = |error: io::Error| Error::new(Operation::Listen, &local, error);
-        listener.set_nonblocking(true).map_err(failed)?;
-        let entry = self.slots.vacant_entry();
-        self.poller.add(listener.as_fd(), entry.key(), Interest::Read).map_err(failed)?;
-        entry.insert(Slot::Listener { listener, service, streak: 0 });
-        Ok(local)
-    }
-
-    /// Takes over a socket of datagrams that is bound already; as [`listen`](Hub::listen).
-    ///
-    /// # Errors
-    /// ENOMEM or ENOSPC where the kernel watches no more descriptors.
-    pub fn take_datagram(&mut self, service: usize, socket: Datagram) -> Result<Endpoint, Error> {
-        let local = socket.local().clone();
-        let failed = |error: io::Error| Error::new(Operation::Listen, &local, error);
-        socket.set_nonblocking(true).map_err(failed)?;
-        let entry = self.slots.vacant_entry();
-        self.poller.add(socket.as_fd(), entry.key(), Interest::Read).map_err(failed)?;
-        entry.insert(Slot::Port(Box::new(Port::new(socket, service))));
-        Ok(local)
     }
 
     /// Watches a descriptor for something to read; [`next_ready`](Hub::next_ready) tells.

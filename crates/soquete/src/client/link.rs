@@ -16,7 +16,7 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) enum Link {
     Stream(Stream),
     /// Each datagram is a message.
-    Datagram(Datagram),
+    Datagram(Box<Datagram>),
     /// A session over datagrams.
     Carrier(Box<Carrier>),
 }
@@ -30,7 +30,7 @@ impl Link {
         if is_frames {
             return Ok(Self::Carrier(Box::new(Carrier::connect(endpoint, Clock::now())?)));
         }
-        Datagram::connect(endpoint, &DatagramOptions::default()).map(Self::Datagram)
+        Datagram::connect(endpoint, &DatagramOptions::default()).map(|socket| Self::Datagram(Box::new(socket)))
     }
 
     /// Says whether each send is a message apart from the others.
@@ -66,7 +66,7 @@ impl Client {
         let Some(Link::Datagram(socket)) = &self.link else { return Ok(()) };
         let failed = |error: io::Error| Error::new(Operation::Receive, &self.endpoint, error);
         let deadline = timeout.map(|timeout| Clock::now() + timeout);
-        wait(socket, deadline, None).map_err(|errno| failed(errno.into()))?;
+        wait(&**socket, deadline, None).map_err(|errno| failed(errno.into()))?;
         let len = socket.receive(self.input.message_room(self.options.receive_max_bytes)).map_err(failed)?;
         self.input.filled(len);
         Ok(())

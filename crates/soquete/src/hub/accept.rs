@@ -2,8 +2,10 @@
 
 use super::connection::{Connection, Wire};
 use super::poller::Interest;
-use super::{ConnectionId, Ending, Handler, Hub, Slot};
-use crate::{Peer, Stream};
+use super::port::Port;
+use super::service::Service;
+use super::{ConnectionId, Ending, Framing, Handler, Hub, Slot};
+use crate::{Datagram, DatagramOptions, Endpoint, Error, ListenOptions, Listener, Operation, Peer, Stream};
 use rustix::fd::{AsFd, OwnedFd};
 use std::io;
 use std::time::Duration;
@@ -18,6 +20,53 @@ const STEP: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl Hub {
+    /// Adds a service; its endpoints come by [`listen`](Hub::listen). Returns its number, counted from 0.
+    pub fn add_service(&mut self, framing: Framing, options: soquete_proto::server::Options) -> usize {
+        self.shared.services.push(Service::new(framing, options));
+        self.shared.services.len() - 1
+    }
+
+    /// Listens at `endpoint` for a service, of datagrams as well; returns where it really listens.
+    ///
+    /// # Errors
+    /// As [`Listener::bind`], or [`Datagram::bind`].
+    pub fn listen(&mut self, service: usize, endpoint: &Endpoint, options: &ListenOptions) -> Result<Endpoint, Error> {
+        if endpoint.is_datagram() {
+            let options = DatagramOptions { mode: options.mode, nonblocking: true, ..DatagramOptions::default() };
+            return self.take_datagram(service, Datagram::bind(endpoint, &options)?);
+        }
+        let options = ListenOptions { nonblocking: true, ..*options };
+        self.take_listener(service, Listener::bind(endpoint, &options)?)
+    }
+
+    /// Takes over a listener that is bound already; as [`listen`](Hub::listen).
+    ///
+    /// # Errors
+    /// ENOMEM or ENOSPC where the kernel watches no more descriptors.
+    pub fn take_listener(&mut self, service: usize, mut listener: Listener) -> Result<Endpoint, Error> {
+        let local = listener.local().clone();
+        let failed = |error: io::Error| Error::new(Operation::Listen, &local, error);
+        listener.set_nonblocking(true).map_err(failed)?;
+        let entry = self.slots.vacant_entry();
+        self.poller.add(listener.as_fd(), entry.key(), Interest::Read).map_err(failed)?;
+        entry.insert(Slot::Listener { listener, service, streak: 0 });
+        Ok(local)
+    }
+
+    /// Takes over a socket of datagrams that is bound already; as [`listen`](Hub::listen).
+    ///
+    /// # Errors
+    /// ENOMEM or ENOSPC where the kernel watches no more descriptors.
+    pub fn take_datagram(&mut self, service: usize, socket: Datagram) -> Result<Endpoint, Error> {
+        let local = socket.local().clone();
+        let failed = |error: io::Error| Error::new(Operation::Listen, &local, error);
+        socket.set_nonblocking(true).map_err(failed)?;
+        let entry = self.slots.vacant_entry();
+        self.poller.add(socket.as_fd(), entry.key(), Interest::Read).map_err(failed)?;
+        entry.insert(Slot::Port(Box::new(Port::new(socket, service))));
+        Ok(local)
+    }
+
     pub(super) fn accept<H: Handler>(&mut self, key: usize, now: Duration, handler: &mut H) {
         let Some(Slot::Listener { streak, .. }) = self.slots.get(key) else { return };
         let burst = burst(*streak);
