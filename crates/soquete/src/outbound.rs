@@ -1,9 +1,11 @@
 //! A client that lives on a loop: it never blocks, connects when there is something to send, and comes back after a
 //! cut with the same session.
 
+mod announcement;
 mod shot;
 mod wire;
 
+pub use announcement::Announcement;
 pub use shot::Shot;
 
 use crate::hub::{Hub, SourceId};

@@ -3,9 +3,10 @@
 use super::connection::{Turn, Visit, Wire};
 use super::handler::{Exchange, Fate, Tongue, Way};
 use super::{ConnectionId, Ending, Framing, Handler, Hub, Slot};
-use crate::{Address, Arrival, Clock, Datagram, Peer};
+use crate::{Address, Arrival, Clock, Datagram, Languages};
 use rustix::fd::{AsFd, BorrowedFd};
 use soquete_proto::channel::{Announcements, Channel, Dropped, Packet, put_reset};
+use soquete_proto::frame::Frame;
 use soquete_proto::opening::Language;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -174,7 +175,7 @@ impl Hub {
             }
             Datagram::Announcement { number, packet, frame } => {
                 self.port(port)?.announcements.admit(now, from, *number, *packet)?;
-                self.announced(port, &arrival.peer, frame.header.topic, frame.payload, handler)
+                self.announced(port, arrival, frame, handler)
             }
             // Nobody here is a client.
             Datagram::Reset { .. } => Err(Dropped::Unknown),
@@ -211,16 +212,22 @@ impl Hub {
         result
     }
 
-    /// Hands over a message to whoever listens.
+    /// Hands over a message to whoever listens: where text is spoken as a command that is answered in a datagram, else as
+    /// a message that wants no answer.
     fn announced<H: Handler>(
         &mut self,
         port: usize,
-        peer: &Peer,
-        topic: u16,
-        payload: &[u8],
+        arrival: &Arrival,
+        frame: &Frame<'_>,
         handler: &mut H,
     ) -> Result<(), Dropped> {
         let service = self.port(port)?.service;
+        let (peer, topic, payload) = (&arrival.peer, frame.header.topic, frame.payload);
+        if let Framing::Detect(Languages { text: true, .. }) = self.shared.services[service].framing {
+            let mut command = [payload, b"\n"].concat();
+            let arrival = Arrival { len_bytes: payload.len(), ..arrival.clone() };
+            return self.take_single(port, &arrival, &mut command, handler);
+        }
         if handler.admit(service, peer).is_err() {
             return Err(Dropped::Unknown);
         }
