@@ -77,10 +77,6 @@ pub const REPEAT_MAX: Duration = Duration::from_secs(1);
 /// repetitions, and a radio that changes its cell; a session is remembered six times as long.
 pub const LOST_AFTER: Duration = Duration::from_secs(10);
 
-/// How often a server sends its packet 1 of its own accord to an address that nobody has answered from. Reason: as TCP
-/// its SYN-ACK, so that a forged address is sent little.
-pub const UNPROVED_MAX: u32 = 6;
-
 /// How often an announcement is sent. Reason: of two that are lost one still arrives.
 pub const ANNOUNCED: u32 = 3;
 
@@ -131,7 +127,8 @@ impl Channel {
 
     fn new(now: Duration, number: u64, role: Role) -> Self {
         debug_assert_ne!(number, 0, "0 is no number");
-        let first_max = if role == Role::Client { u32::MAX } else { UNPROVED_MAX };
+        // Who forges the address of somebody else makes us send little there: six datagrams, as TCP does.
+        let first_max = if role == Role::Client { REPEAT_MAX } else { LOST_AFTER };
         let (incoming, outgoing) = (Incoming::default(), Outgoing::new(first_max));
         Channel { number, peer: 0, role, incoming, outgoing, heard_at: now, acks: 0 }
     }
@@ -277,5 +274,65 @@ impl Channel {
     /// that takes nothing ([`next`](Channel::next)) for a server while there is no room bounds what waits.
     pub fn has_room(&self) -> bool {
         self.outgoing.waiting() < WAITING_MAX && self.waiting_bytes() < WAITING_MAX_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Kind, header};
+
+    const NOW: Duration = Duration::from_secs(100);
+
+    fn transmit(channel: &mut Channel, now: Duration) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        channel.transmit(now, &mut out).then_some(out)
+    }
+
+    #[test]
+    fn a_server_that_does_not_answer_is_lost_after_its_time() {
+        let mut channel = Channel::connect(NOW, 7);
+        assert_eq!((channel.timeout(), channel.is_lost(NOW + LOST_AFTER)), (None, false), "nothing was asked");
+        channel.put(&mut [&OPENING[..], &header(Kind::Hello, 0).encode()].concat());
+        assert!(transmit(&mut channel, NOW).is_some());
+        let mut times = 0;
+        while let Some(at) = channel.timeout().filter(|at| *at < NOW + LOST_AFTER) {
+            assert!(!channel.is_lost(at));
+            times += usize::from(transmit(&mut channel, at).is_some());
+        }
+        assert_eq!((times, channel.is_lost(NOW + LOST_AFTER)), (11, true));
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_frames_and_so_many_octets() {
+        let ping = header(Kind::Ping, 0).encode();
+        let mut channel = Channel::connect(NOW, 7);
+        channel.put(&mut [&OPENING[..], &ping].concat());
+        for _ in 1..WAITING_MAX {
+            assert!(channel.has_room());
+            channel.put(&mut ping.to_vec());
+        }
+        assert!(!channel.has_room());
+
+        let mut channel = Channel::connect(NOW, 7);
+        channel.put(&mut [&OPENING[..], &ping].concat());
+        let long = [&frame::Header { length: 32_768, ..header(Kind::Message, 0) }.encode()[..], &[0; 32_768]].concat();
+        while channel.has_room() {
+            channel.put(&mut long.clone());
+        }
+        assert!((WAITING_MAX_BYTES..WAITING_MAX_BYTES + long.len()).contains(&channel.waiting_bytes()));
+    }
+
+    #[test]
+    fn what_is_no_whole_frame_stays() {
+        let ping = header(Kind::Ping, 0).encode();
+        let mut channel = Channel::connect(NOW, 7);
+        let mut octets = [&OPENING[..], &ping[..5]].concat();
+        channel.put(&mut octets);
+        assert_eq!((octets.len(), channel.is_settled()), (13, true));
+        octets.extend(&ping[5..]);
+        octets.extend(&ping[..11]);
+        channel.put(&mut octets);
+        assert_eq!((&octets[..], channel.waiting_bytes()), (&ping[..11], 20));
     }
 }

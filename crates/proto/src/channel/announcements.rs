@@ -90,3 +90,36 @@ impl Heard {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DUPLICATE: Result<(), Dropped> = Err(Dropped::Duplicate);
+
+    #[test]
+    fn each_is_delivered_once_in_whatever_order_they_come() {
+        let mut announcements = Announcements::default();
+        let mut admit = |packet| announcements.admit(Duration::ZERO, &"board", 7, packet);
+        assert_eq!([3, 1, 3, 2, 1, 2].map(&mut admit), [Ok(()), Ok(()), DUPLICATE, Ok(()), DUPLICATE, DUPLICATE]);
+        assert_eq!(admit(66), Ok(()));
+        assert_eq!([2, 3, 4, 66].map(&mut admit), [DUPLICATE, DUPLICATE, Ok(()), DUPLICATE], "64 are told apart");
+        assert_eq!([u64::MAX, u64::MAX, 66].map(&mut admit), [Ok(()), DUPLICATE, DUPLICATE]);
+        assert_eq!(announcements.admit(Duration::ZERO, &"another board", 7, 3), Ok(()));
+        assert_eq!(announcements.admit(Duration::ZERO, &"board", 8, 3), Ok(()), "started again");
+    }
+
+    #[test]
+    fn a_crowd_of_senders_is_refused_until_some_are_silent() {
+        let mut announcements = Announcements::default();
+        let start = Duration::from_secs(1_000);
+        for sender in 0..SENDERS_MAX as u64 {
+            assert_eq!(announcements.admit(start, &(), sender, 1), Ok(()));
+        }
+        let almost = start + SENDER_KEPT - Duration::from_nanos(1);
+        assert_eq!(announcements.admit(almost, &(), u64::MAX, 1), Err(Dropped::Crowded));
+        assert_eq!(announcements.admit(almost, &(), 5, 2), Ok(()), "who is known is heard");
+        assert_eq!(announcements.admit(start + SENDER_KEPT, &(), u64::MAX, 1), Ok(()));
+        assert_eq!(announcements.senders(), 2, "those that spoke last");
+    }
+}

@@ -1,6 +1,6 @@
 //! What a datagram begins with, and what that says about it.
 
-use super::{DATAGRAM_MAX_BYTES, Dropped};
+use super::{DATAGRAM_MAX_BYTES, Dropped, FRAME_MAX_BYTES};
 use crate::fault::Misuse;
 use crate::field::Fields;
 use crate::frame::{self, Frame, HEADER_LEN_BYTES, Header, Kind};
@@ -155,7 +155,7 @@ fn read_packet(head: Head, mut fields: Fields<'_>) -> Result<Datagram<'_>, Dropp
 fn one_frame(octets: &[u8]) -> Result<(), Dropped> {
     match frame::needed(octets) {
         Some(needed) if needed == octets.len() => Ok(()),
-        Some(needed) if needed < octets.len() => Err(Dropped::Malformed),
+        Some(needed) if needed < octets.len() || needed > FRAME_MAX_BYTES as usize => Err(Dropped::Malformed),
         _ => Err(Dropped::Truncated),
     }
 }

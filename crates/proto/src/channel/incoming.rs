@@ -64,3 +64,47 @@ impl Incoming {
         Ok(place)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_come_out_in_order_and_each_once() {
+        let mut incoming = Incoming::default();
+        assert_eq!(incoming.put(2, b"two"), Ok(Place::BehindGap));
+        assert_eq!((incoming.received(), incoming.take()), (0, None));
+        assert_eq!(incoming.put(2, b"two"), Err(Dropped::Duplicate));
+        assert_eq!(incoming.put(1, b"one"), Ok(Place::InOrder));
+        assert_eq!(incoming.received(), 2);
+        assert_eq!(incoming.take().as_deref(), Some(&b"one"[..]));
+        assert_eq!(incoming.put(1, b"one"), Err(Dropped::Duplicate));
+        assert_eq!(incoming.take().as_deref(), Some(&b"two"[..]));
+        assert_eq!((incoming.take(), incoming.held_bytes, incoming.held.len()), (None, 0, 0));
+    }
+
+    #[test]
+    fn no_more_packets_are_held_than_the_window_has() {
+        let mut incoming = Incoming::default();
+        let window = WINDOW_MAX as u64;
+        assert_eq!(incoming.put(window + 1, b"x"), Err(Dropped::Ahead));
+        for packet in (1..=window).rev() {
+            assert!(incoming.put(packet, b"x").is_ok());
+        }
+        assert_eq!(incoming.put(window + 1, b"x"), Err(Dropped::Full), "nothing was taken");
+        assert!(incoming.take().is_some());
+        assert_eq!(incoming.put(window + 1, b"x"), Ok(Place::InOrder));
+    }
+
+    #[test]
+    fn no_more_octets_are_held_than_the_window_has_and_one_packet() {
+        let mut incoming = Incoming::default();
+        let half = vec![0; WINDOW_MAX_BYTES / 2];
+        assert!(incoming.put(2, &half).is_ok() && incoming.put(3, &half).is_ok());
+        assert_eq!(incoming.put(4, b"x"), Err(Dropped::Full));
+        assert_eq!(incoming.put(1, &half), Ok(Place::InOrder), "what can be taken next has its place");
+        assert_eq!(incoming.put(4, b"x"), Err(Dropped::Full));
+        assert!(incoming.take().is_some() && incoming.take().is_some());
+        assert_eq!(incoming.put(4, b"x"), Ok(Place::InOrder));
+    }
+}

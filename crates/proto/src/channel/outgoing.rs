@@ -1,7 +1,7 @@
 //! What goes out over a channel, until it is acknowledged.
 
 use super::round_trip::RoundTrip;
-use super::{Dropped, LOST_AFTER, WINDOW_MAX, WINDOW_MAX_BYTES};
+use super::{Dropped, LOST_AFTER, REPEAT_MAX, WINDOW_MAX, WINDOW_MAX_BYTES};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ pub(super) struct Outgoing {
     in_flight_bytes: usize,
     /// The packet up to which the other end has all.
     acknowledged: u64,
-    /// How often packet 1 may be sent of our own accord.
-    first_max: u32,
+    /// How long to wait at most before packet 1 is sent again.
+    first_max: Duration,
     round_trip: RoundTrip,
     /// How often in a row patience had an end.
     impatient: u32,
@@ -43,7 +43,7 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(super) fn new(first_max: u32) -> Self {
+    pub(super) fn new(first_max: Duration) -> Self {
         Outgoing {
             queue: VecDeque::new(),
             queue_bytes: 0,
@@ -95,11 +95,11 @@ impl Outgoing {
 
     /// Returns number and octets of what is to be sent next, if anything is.
     pub(super) fn next(&mut self, now: Duration) -> Option<(u64, &[u8])> {
-        let index = if self.in_flight > 0 && (self.repeat_now || self.repeat_at().is_some_and(|at| now >= at)) {
+        let index = if self.in_flight > 0 && (self.repeat_now || now >= self.repeat_at) {
             self.impatient += u32::from(!self.repeat_now);
             self.repeat_now = false;
             self.sent_at_loss = self.acknowledged + self.in_flight as u64;
-            self.repeat_at = now.saturating_add(self.round_trip.patience(self.impatient));
+            self.be_patient(now);
             0
         } else {
             self.begin(now)?
@@ -117,7 +117,7 @@ impl Outgoing {
         let is_open = self.in_flight < window && self.in_flight_bytes + len_bytes <= WINDOW_MAX_BYTES;
         if self.in_flight == 0 {
             self.since = now;
-            self.repeat_at = now.saturating_add(self.round_trip.patience(self.impatient));
+            self.be_patient(now);
         } else if !is_open {
             return None;
         }
@@ -150,7 +150,7 @@ impl Outgoing {
         self.impatient = 0;
         self.said_again = 0;
         self.since = now;
-        self.repeat_at = now.saturating_add(self.round_trip.patience(0));
+        self.be_patient(now);
         self.repeat_now = self.in_flight > 0 && ack < self.sent_at_loss;
         Ok(())
     }
@@ -163,10 +163,9 @@ impl Outgoing {
         }
     }
 
-    /// When the first packet is to be sent again of our own accord, if at all.
-    fn repeat_at(&self) -> Option<Duration> {
-        let first = self.queue.front().filter(|_| self.in_flight > 0)?;
-        (self.is_proved() || first.times < self.first_max).then_some(self.repeat_at)
+    fn be_patient(&mut self, now: Duration) {
+        let max = if self.is_proved() { REPEAT_MAX } else { self.first_max };
+        self.repeat_at = now.saturating_add(self.round_trip.patience(self.impatient, max));
     }
 
     /// When the other end counts as lost, that was last heard at `heard_at`.
@@ -175,6 +174,96 @@ impl Outgoing {
     }
 
     pub(super) fn timeout(&self, heard_at: Duration) -> Option<Duration> {
-        self.repeat_at().into_iter().chain(self.lost_at(heard_at)).min()
+        self.lost_at(heard_at).map(|lost_at| lost_at.min(self.repeat_at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    /// One whose packet 1 was acknowledged within `round_trip`.
+    fn proved(round_trip: Duration) -> Outgoing {
+        let mut outgoing = Outgoing::new(REPEAT_MAX);
+        outgoing.put(b"x");
+        assert!(outgoing.next(ms(0)).is_some());
+        assert_eq!(outgoing.acknowledge(round_trip, 1), Ok(()));
+        outgoing
+    }
+
+    fn sent(outgoing: &mut Outgoing, now: Duration) -> Vec<u64> {
+        std::iter::from_fn(|| outgoing.next(now).map(|(packet, _)| packet)).collect()
+    }
+
+    #[test]
+    fn no_more_is_in_flight_than_the_window_has() {
+        let mut outgoing = proved(ms(1));
+        for _ in 0..=WINDOW_MAX {
+            outgoing.put(b"x");
+        }
+        assert_eq!(sent(&mut outgoing, ms(1)).len(), WINDOW_MAX);
+        assert_eq!(outgoing.acknowledge(ms(2), 2), Ok(()));
+        assert_eq!(sent(&mut outgoing, ms(2)), [WINDOW_MAX as u64 + 2]);
+
+        let mut outgoing = proved(ms(1));
+        for len_bytes in [WINDOW_MAX_BYTES - 1, 1, 1, WINDOW_MAX_BYTES + 1] {
+            outgoing.put(&vec![0; len_bytes]);
+        }
+        assert_eq!(sent(&mut outgoing, ms(1)), [2, 3]);
+        assert_eq!(outgoing.acknowledge(ms(2), 3), Ok(()));
+        assert_eq!(sent(&mut outgoing, ms(2)), [4]);
+        assert_eq!(outgoing.acknowledge(ms(3), 4), Ok(()));
+        assert_eq!(sent(&mut outgoing, ms(3)), [5], "one is always let through");
+        assert_eq!(outgoing.acknowledge(ms(4), 5), Ok(()));
+        assert_eq!((outgoing.waiting_bytes(), outgoing.in_flight_bytes, outgoing.waiting()), (0, 0, 0));
+    }
+
+    #[test]
+    fn the_first_is_sent_again_with_less_and_less_haste() {
+        let mut outgoing = proved(ms(0));
+        outgoing.put(b"x");
+        outgoing.put(b"x");
+        assert_eq!(sent(&mut outgoing, ms(0)), [2, 3]);
+        for at in [20, 60, 140, 300, 620, 1260, 2260, 3260] {
+            assert_eq!(sent(&mut outgoing, ms(at - 1)), [0; 0], "before {at}");
+            assert_eq!(outgoing.timeout(ms(0)), Some(ms(at)));
+            assert_eq!(sent(&mut outgoing, ms(at)), [2]);
+        }
+        assert_eq!(outgoing.lost_at(ms(0)), Some(LOST_AFTER));
+        assert_eq!(outgoing.lost_at(ms(3000)), Some(ms(3000) + LOST_AFTER), "whoever is heard is not lost");
+    }
+
+    #[test]
+    fn what_the_other_end_misses_is_sent_again_at_once() {
+        let mut outgoing = proved(ms(100));
+        for _ in 0..6 {
+            outgoing.put(b"x");
+        }
+        assert_eq!(sent(&mut outgoing, ms(100)), [2, 3, 4, 5, 6, 7]);
+        outgoing.said(1);
+        assert_eq!(sent(&mut outgoing, ms(200)), [0; 0], "one may have been passed on its way");
+        outgoing.said(1);
+        assert_eq!(sent(&mut outgoing, ms(200)), [2]);
+        outgoing.said(1);
+        assert_eq!(sent(&mut outgoing, ms(200)), [0; 0], "once");
+        assert_eq!(outgoing.acknowledge(ms(300), 4), Ok(()));
+        assert_eq!(sent(&mut outgoing, ms(300)), [5], "less than was sent then: another one is missing");
+        assert_eq!(outgoing.acknowledge(ms(400), 7), Ok(()));
+        assert_eq!((sent(&mut outgoing, ms(400)), outgoing.timeout(ms(400))), (vec![], None));
+    }
+
+    #[test]
+    fn what_was_sent_twice_measures_nothing() {
+        let mut outgoing = proved(ms(0));
+        let before = outgoing.round_trip.patience(0, REPEAT_MAX);
+        outgoing.put(b"x");
+        assert_eq!(sent(&mut outgoing, ms(0)), [2]);
+        assert_eq!(sent(&mut outgoing, ms(500)), [2]);
+        assert_eq!(outgoing.acknowledge(ms(501), 2), Ok(()));
+        assert_eq!(outgoing.round_trip.patience(0, REPEAT_MAX), before);
     }
 }

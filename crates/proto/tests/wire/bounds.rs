@@ -7,7 +7,7 @@ use soquete_proto::frame::{self, Kind};
 use soquete_proto::handshake::{CONTROL_MAX_BYTES, EventHead, put_event};
 use soquete_proto::lines::{self, LINE_MAX_BYTES, TooLong};
 use soquete_proto::opening::OPENING;
-use soquete_proto::server::{Options as Served, Server};
+use soquete_proto::server::{Link, Options as Served, Server};
 use std::time::Duration;
 
 fn board() -> Served {
@@ -46,6 +46,45 @@ fn a_reply_or_event_may_be_as_long_as_the_client_takes() {
         ends.hear(),
         ["reply 1 12345", "error 2 ReplyTooLong: 6 octets, at most 5 are allowed", "event 1 seq 0 missed 0 12345"]
     );
+}
+
+#[test]
+fn no_frame_is_longer_than_what_carries_it_takes() {
+    let len_bytes = |octets: &[u8]| octets.len();
+    let wants = Options { frame_max_bytes: 100, ..plain() };
+    let mut ends = Ends::apart(wants, board());
+    ends.connect(1);
+    ends.link = Link::new(1, ends.now).over(100);
+    // Before the WELCOME and after it.
+    for _ in 0..2 {
+        let too_long = ends.client.request(ends.now, Request::new(&[7; 76]), &mut ends.to_server);
+        assert_eq!(too_long, Err(Misuse::Oversize { len_bytes: 76, max_bytes: 75 }));
+        let before = len_bytes(&ends.to_server);
+        ends.ask(Request::new(&[7; 75]));
+        assert_eq!(len_bytes(&ends.to_server) - before, 100);
+        ends.serve();
+        ends.hear();
+    }
+    assert_eq!((ends.client.payload_max_bytes(), ends.link.payload_max_bytes()), (75, 76));
+    ends.tickets.truncate(1);
+    ends.answer(&[7; 77]);
+    assert_eq!(ends.hear(), ["error 1 ReplyTooLong: 77 octets, at most 76 are allowed"]);
+    put_event(&mut ends.to_client, 1, EventHead::default(), &[7; 76], ends.link.payload_max_bytes()).unwrap();
+    assert_eq!(len_bytes(&ends.to_client), 100);
+}
+
+#[test]
+fn each_end_is_told_what_the_carrier_of_the_other_takes() {
+    let mut ends = Ends::apart(Options { frame_max_bytes: 100, ..plain() }, board());
+    ends.connect(1);
+    ends.serve();
+    assert_eq!(ends.link.payload_max_bytes(), 76, "told by the HELLO");
+    let mut ends = Ends::apart(plain(), board());
+    ends.connect(1);
+    ends.link = Link::new(1, ends.now).over(100);
+    ends.serve();
+    ends.hear();
+    assert_eq!(ends.client.payload_max_bytes(), 75, "told by the WELCOME");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! A client, a server and all that can happen between them, in virtual time.
 
+use crate::carrier::{Carrier, Over};
 use crate::ends::{ms, server};
 use crate::noise::Noise;
 use soquete_proto::client::{self, Client, Unanswered, Verdict};
 use soquete_proto::handshake::{Code, Reason};
 use soquete_proto::server::{self, Answer, Link, Server, Ticket};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What may happen.
@@ -35,35 +36,12 @@ pub(crate) struct Asked {
     pub(crate) effects: Vec<Duration>,
 }
 
-/// Octets on their way, in order.
-#[derive(Default)]
-struct Pipe(VecDeque<(Duration, Vec<u8>)>);
-
-impl Pipe {
-    /// Sends octets in pieces, each with a delay of its own.
-    fn send(&mut self, now: Duration, octets: &mut Vec<u8>, noise: &mut Noise) {
-        while !octets.is_empty() {
-            let piece = octets.drain(..1 + noise.index(octets.len())).collect();
-            let at = now + ms(noise.below(40));
-            let at = self.0.back().map_or(at, |(before, _)| at.max(*before));
-            self.0.push_back((at, piece));
-        }
-    }
-
-    fn arrive(&mut self, now: Duration, into: &mut Vec<u8>) {
-        while self.0.front().is_some_and(|(at, _)| *at <= now) {
-            into.extend(self.0.pop_front().unwrap().1);
-        }
-    }
-}
-
 /// A connection as the server sees it, with what is on its way.
 struct Wire {
     key: u64,
     link: Link,
     read: Vec<u8>,
-    to_server: Pipe,
-    to_client: Pipe,
+    carrier: Carrier,
     /// When the server hears that the client has gone.
     gone_at: Option<Duration>,
 }
@@ -80,6 +58,7 @@ struct Held {
 
 pub(crate) struct World {
     pub(crate) plan: Plan,
+    over: Over,
     noise: Noise,
     pub(crate) now: Duration,
     /// How far the server's clock is ahead of the client's.
@@ -107,13 +86,14 @@ fn served(noise: &mut Noise) -> server::Options {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, plan: Plan) -> Self {
+    pub(crate) fn new(seed: u64, plan: Plan, over: Over) -> Self {
         let mut noise = Noise::new(seed);
         let ahead = ms(noise.below(1_000_000));
         let now = ms(1_000) + Duration::from_nanos(noise.below(5_000_000));
         let options = client::Options { resume: true, settle: plan.settle, ..client::Options::new("board") };
         World {
             plan,
+            over,
             now,
             ahead,
             client: Client::new(options),
@@ -170,6 +150,7 @@ impl World {
             8..11 => self.server_says_goodbye(),
             11..14 => self.stopped_until = self.now + ms(self.noise.below(400)),
             14..16 if self.plan.restarts => self.restart(),
+            16..18 => self.darken(),
             _ => {}
         }
     }
@@ -181,9 +162,9 @@ impl World {
         let key = self.connection.take();
         if let Some(wire) = self.wires.iter_mut().find(|wire| Some(wire.key) == key) {
             wire.gone_at = Some(gone_at);
-            wire.to_client = Pipe::default();
+            wire.carrier.cut_client();
             if !comes_late {
-                wire.to_server = Pipe::default();
+                wire.carrier.lose_to_server();
             }
         }
         self.lose();
@@ -197,11 +178,18 @@ impl World {
         self.connect_at = self.now + ms(self.noise.below(120));
     }
 
-    fn server_says_goodbye(&mut self) {
+    fn darken(&mut self) {
+        let until = self.now + ms(self.noise.below(1_000));
         for wire in &mut self.wires {
+            wire.carrier.darken(until);
+        }
+    }
+
+    fn server_says_goodbye(&mut self) {
+        for wire in self.wires.iter_mut().filter(|wire| wire.carrier.is_known()) {
             let mut out = Vec::new();
             self.server.refuse(&mut wire.link, Code::Closing, "", &mut out);
-            wire.to_client.send(self.now, &mut out, &mut self.noise);
+            wire.carrier.server_says(self.now, &mut out, &mut self.noise);
             wire.gone_at.get_or_insert(self.now + ms(100));
         }
     }
@@ -216,7 +204,7 @@ impl World {
         for wire in &mut self.wires {
             wire.link = Link::new(wire.key, self.now + self.ahead);
             wire.read.clear();
-            wire.to_server = Pipe::default();
+            wire.carrier.lose_to_server();
             wire.gone_at = Some(self.now);
         }
         self.run_client();
@@ -235,9 +223,9 @@ impl World {
         self.connection = Some(key);
         self.out.clear();
         self.client.connected(self.now, &mut self.out);
-        let (to_server, to_client) = (Pipe::default(), Pipe::default());
+        let carrier = Carrier::new(self.over, self.now, &mut self.noise);
         let link = Link::new(key, self.now + self.ahead);
-        self.wires.push(Wire { key, link, read: Vec::new(), to_server, to_client, gone_at: None });
+        self.wires.push(Wire { key, link, read: Vec::new(), carrier, gone_at: None });
     }
 
     fn run_server(&mut self) {
@@ -247,20 +235,28 @@ impl World {
         let there = self.now + self.ahead;
         for index in 0..self.wires.len() {
             let wire = &mut self.wires[index];
-            wire.to_server.arrive(self.now, &mut wire.read);
+            wire.carrier.server_hears(self.now, &mut wire.read);
             let octets = std::mem::take(&mut wire.read);
             let mut input = &octets[..];
             let mut out = Vec::new();
             while let Some(event) = self.server.next(there, &mut wire.link, &mut input, &mut out).unwrap() {
-                if let server::Event::Request(request) = event {
-                    let act_at = self.now + ms(if self.noise.one_in(2) { 0 } else { self.noise.below(60) });
-                    let answer_at = act_at + ms(if self.noise.one_in(2) { 0 } else { self.noise.below(60) });
-                    let (ticket, deadline) = (request.ticket, request.deadline);
-                    self.held.push(Held { act_at, answer_at, ticket, deadline, id: ticket.id, acted: None });
+                match event {
+                    server::Event::Request(request) => {
+                        let act_at = self.now + ms(if self.noise.one_in(2) { 0 } else { self.noise.below(60) });
+                        let answer_at = act_at + ms(if self.noise.one_in(2) { 0 } else { self.noise.below(60) });
+                        let (ticket, deadline) = (request.ticket, request.deadline);
+                        self.held.push(Held { act_at, answer_at, ticket, deadline, id: ticket.id, acted: None });
+                    }
+                    // An opening that came late has taken the session over: the client must come again.
+                    server::Event::Goodbye => wire.gone_at = Some(wire.gone_at.unwrap_or(self.now)),
+                    _ => {}
                 }
             }
             wire.read = input.to_vec();
-            wire.to_client.send(self.now, &mut out, &mut self.noise);
+            wire.carrier.server_says(self.now, &mut out, &mut self.noise);
+            if wire.carrier.is_lost_to_server(self.now) {
+                wire.gone_at.get_or_insert(self.now);
+            }
         }
         self.act();
         let (now, connection) = (self.now, self.connection);
@@ -297,7 +293,7 @@ impl World {
         match self.wires.iter_mut().find(|wire| Some(wire.key) == key) {
             Some(wire) => {
                 self.server.answer(ticket, answer, Some(&mut wire.link), &mut out).unwrap();
-                wire.to_client.send(self.now, &mut out, &mut self.noise);
+                wire.carrier.server_says(self.now, &mut out, &mut self.noise);
             }
             None => self.server.answer(ticket, answer, None, &mut out).unwrap(),
         }
@@ -309,7 +305,7 @@ impl World {
         let wire = self.wires.iter_mut().find(|wire| Some(wire.key) == key);
         let mut left = false;
         if let Some(wire) = wire {
-            wire.to_client.arrive(self.now, &mut self.read);
+            wire.carrier.client_hears(self.now, &mut self.read);
             let octets = std::mem::take(&mut self.read);
             let mut input = &octets[..];
             while let Some(event) = self.client.next(self.now, &mut input, &mut self.out).unwrap() {
@@ -326,14 +322,13 @@ impl World {
                 self.asked.get_mut(&id).unwrap().ends.push((end, self.now));
             }
             self.read = input.to_vec();
-            wire.to_server.send(self.now, &mut self.out, &mut self.noise);
+            wire.carrier.client_says(self.now, &mut self.out, &mut self.noise);
         }
         // A client may go at once, or read on until the server closes.
-        let is_read = self
-            .wires
-            .iter()
-            .find(|wire| Some(wire.key) == key)
-            .is_some_and(|wire| wire.gone_at.is_some_and(|at| at <= self.now) && wire.to_client.0.is_empty());
+        let is_read = self.wires.iter().find(|wire| Some(wire.key) == key).is_some_and(|wire| {
+            wire.carrier.is_lost_to_client(self.now)
+                || wire.gone_at.is_some_and(|at| at <= self.now) && wire.carrier.has_arrived(self.now)
+        });
         if is_read || (left && self.noise.one_in(2)) {
             self.cut();
         }
