@@ -174,10 +174,11 @@ impl Channel {
             return Err(Dropped::Unknown);
         }
         // Whoever has not told its number yet has told nothing else; and it tells one only.
-        if (self.peer == 0 || head.packet == 1) && (head.packet != 1 || (self.peer != 0 && number != self.peer)) {
+        let is_known = if head.packet == 1 { self.peer == 0 || self.peer == number } else { self.peer != 0 };
+        if !is_known {
             return Err(Dropped::Unknown);
         }
-        self.outgoing.acknowledge(now, head.ack)?;
+        let is_news = self.outgoing.acknowledge(now, head.ack)?;
         if head.packet == 1 {
             self.peer = number;
         }
@@ -185,7 +186,9 @@ impl Channel {
             self.heard_at = now;
         }
         if head.packet == 0 {
-            self.outgoing.said(head.ack);
+            if !is_news {
+                self.outgoing.said_again(head.ack);
+            }
             return Ok(());
         }
         let placed = self.incoming.put(head.packet, octets);

@@ -1,8 +1,9 @@
 //! The wire of soquete: frames, handshake, sessions and the text grammar, without IO, clock or randomness.
 //!
 //! Octets, time and entropy go in; octets and events come out. [`server::Server`] and [`client::Client`] are the two
-//! ends of a session; [`text`] and [`lines`] are what a person at netcat speaks; [`opening`] tells the languages of a
-//! port apart by the first octet. `PROTOCOL.md` is the specification these modules implement.
+//! ends of a session, which goes over a stream, or over datagrams by a [`channel`]; [`text`] and [`lines`] are what a
+//! person at netcat speaks; [`opening`] tells the languages of a port apart by the first octet. `PROTOCOL.md` is the
+//! specification these modules implement.
 //!
 //! Time is a [`Duration`](std::time::Duration) since any fixed start of the caller's clock, so a test can say what
 //! time it is:

@@ -37,7 +37,7 @@ pub(super) struct Outgoing {
     repeat_now: bool,
     /// What had been sent when the last loss was found: an acknowledgement of less shows another one.
     sent_at_loss: u64,
-    said_again: u32,
+    times_again: u32,
     /// Since when something is unacknowledged.
     since: Duration,
 }
@@ -56,7 +56,7 @@ impl Outgoing {
             repeat_at: Duration::ZERO,
             repeat_now: false,
             sent_at_loss: 0,
-            said_again: 0,
+            times_again: 0,
             since: Duration::ZERO,
         }
     }
@@ -126,8 +126,9 @@ impl Outgoing {
         Some(self.in_flight - 1)
     }
 
-    pub(super) fn acknowledge(&mut self, now: Duration, ack: u64) -> Result<(), Dropped> {
-        let Some(news) = ack.checked_sub(self.acknowledged) else { return Ok(()) };
+    /// Says whether that is news.
+    pub(super) fn acknowledge(&mut self, now: Duration, ack: u64) -> Result<bool, Dropped> {
+        let news = ack.saturating_sub(self.acknowledged);
         if news > self.in_flight as u64 {
             return Err(Dropped::Unsent);
         }
@@ -141,25 +142,25 @@ impl Outgoing {
             is_first_time &= arrived.times == 1;
             last = Some(arrived.sent_at);
         }
-        let Some(sent_at) = last else { return Ok(()) };
+        let Some(sent_at) = last else { return Ok(false) };
         // Nobody can tell which sending of a packet was acknowledged (Karn).
         if is_first_time {
             self.round_trip.measured(now.saturating_sub(sent_at));
         }
         self.acknowledged = ack;
         self.impatient = 0;
-        self.said_again = 0;
+        self.times_again = 0;
         self.since = now;
         self.be_patient(now);
         self.repeat_now = self.in_flight > 0 && ack < self.sent_at_loss;
-        Ok(())
+        Ok(true)
     }
 
-    /// The other end said `ack` without sending anything: where it says so again, what comes after it is missing.
-    pub(super) fn said(&mut self, ack: u64) {
+    /// The other end said `ack` again, and nothing else: what comes after it is missing.
+    pub(super) fn said_again(&mut self, ack: u64) {
         if ack == self.acknowledged && self.in_flight > 0 && self.is_proved() {
-            self.said_again = self.said_again.saturating_add(1);
-            self.repeat_now |= self.said_again == SAID_AGAIN && ack >= self.sent_at_loss;
+            self.times_again = self.times_again.saturating_add(1);
+            self.repeat_now |= self.times_again == SAID_AGAIN && ack >= self.sent_at_loss;
         }
     }
 
@@ -191,7 +192,7 @@ mod tests {
         let mut outgoing = Outgoing::new(REPEAT_MAX);
         outgoing.put(b"x");
         assert!(outgoing.next(ms(0)).is_some());
-        assert_eq!(outgoing.acknowledge(round_trip, 1), Ok(()));
+        assert_eq!(outgoing.acknowledge(round_trip, 1), Ok(true));
         outgoing
     }
 
@@ -206,7 +207,7 @@ mod tests {
             outgoing.put(b"x");
         }
         assert_eq!(sent(&mut outgoing, ms(1)).len(), WINDOW_MAX);
-        assert_eq!(outgoing.acknowledge(ms(2), 2), Ok(()));
+        assert_eq!(outgoing.acknowledge(ms(2), 2), Ok(true));
         assert_eq!(sent(&mut outgoing, ms(2)), [WINDOW_MAX as u64 + 2]);
 
         let mut outgoing = proved(ms(1));
@@ -214,11 +215,11 @@ mod tests {
             outgoing.put(&vec![0; len_bytes]);
         }
         assert_eq!(sent(&mut outgoing, ms(1)), [2, 3]);
-        assert_eq!(outgoing.acknowledge(ms(2), 3), Ok(()));
+        assert_eq!(outgoing.acknowledge(ms(2), 3), Ok(true));
         assert_eq!(sent(&mut outgoing, ms(2)), [4]);
-        assert_eq!(outgoing.acknowledge(ms(3), 4), Ok(()));
+        assert_eq!(outgoing.acknowledge(ms(3), 4), Ok(true));
         assert_eq!(sent(&mut outgoing, ms(3)), [5], "one is always let through");
-        assert_eq!(outgoing.acknowledge(ms(4), 5), Ok(()));
+        assert_eq!(outgoing.acknowledge(ms(4), 5), Ok(true));
         assert_eq!((outgoing.waiting_bytes(), outgoing.in_flight_bytes, outgoing.waiting()), (0, 0, 0));
     }
 
@@ -244,15 +245,15 @@ mod tests {
             outgoing.put(b"x");
         }
         assert_eq!(sent(&mut outgoing, ms(100)), [2, 3, 4, 5, 6, 7]);
-        outgoing.said(1);
+        outgoing.said_again(1);
         assert_eq!(sent(&mut outgoing, ms(200)), [0; 0], "one may have been passed on its way");
-        outgoing.said(1);
+        outgoing.said_again(1);
         assert_eq!(sent(&mut outgoing, ms(200)), [2]);
-        outgoing.said(1);
+        outgoing.said_again(1);
         assert_eq!(sent(&mut outgoing, ms(200)), [0; 0], "once");
-        assert_eq!(outgoing.acknowledge(ms(300), 4), Ok(()));
+        assert_eq!(outgoing.acknowledge(ms(300), 4), Ok(true));
         assert_eq!(sent(&mut outgoing, ms(300)), [5], "less than was sent then: another one is missing");
-        assert_eq!(outgoing.acknowledge(ms(400), 7), Ok(()));
+        assert_eq!(outgoing.acknowledge(ms(400), 7), Ok(true));
         assert_eq!((sent(&mut outgoing, ms(400)), outgoing.timeout(ms(400))), (vec![], None));
     }
 
@@ -263,7 +264,7 @@ mod tests {
         outgoing.put(b"x");
         assert_eq!(sent(&mut outgoing, ms(0)), [2]);
         assert_eq!(sent(&mut outgoing, ms(500)), [2]);
-        assert_eq!(outgoing.acknowledge(ms(501), 2), Ok(()));
+        assert_eq!(outgoing.acknowledge(ms(501), 2), Ok(true));
         assert_eq!(outgoing.round_trip.patience(0, REPEAT_MAX), before);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::ends::{Ends, plain};
 use crate::vectors::{file, octets};
+use soquete_proto::channel;
 use soquete_proto::client::{Options as Wants, Request};
 use soquete_proto::frame::Kind;
 use soquete_proto::handshake::{CONTROL_MAX_BYTES, Code, NAME_MAX_BYTES, TEXT_MAX_BYTES};
@@ -102,6 +103,16 @@ fn every_limit_is_the_one_of_the_code() {
         ("settling of a request", format!("{:?}", wants.settle)),
         ("line of text", thousands(LINE_MAX_BYTES)),
         ("name of a line", thousands(LINE_NAME_MAX_BYTES)),
+        ("datagram", thousands(channel::DATAGRAM_MAX_BYTES)),
+        ("packets unacknowledged of a channel", thousands(channel::WINDOW_MAX)),
+        ("octets unacknowledged of a channel", kib(channel::WINDOW_MAX_BYTES)),
+        ("patience before a round trip was measured", format!("{:?}", channel::REPEAT_FIRST)),
+        ("shortest patience", format!("{:?}", channel::REPEAT_MIN)),
+        ("longest patience", format!("{:?}", channel::REPEAT_MAX)),
+        ("silence before a channel is lost", format!("{:?}", channel::LOST_AFTER)),
+        ("senders of announcements remembered", thousands(channel::SENDERS_MAX)),
+        ("sender of announcements remembered", format!("{:?}", channel::SENDER_KEPT)),
+        ("sendings of an announcement", channel::ANNOUNCED.to_string()),
     ];
     for (limit, default) in rows {
         let row = format!("| {limit} | {default} |");
@@ -112,6 +123,7 @@ fn every_limit_is_the_one_of_the_code() {
 #[test]
 fn the_octets_and_words_are_those_of_the_code() {
     let document = document();
+    assert!(document.contains(&format!("`{}`", hex(&channel::MARK))));
     assert!(document.contains(&hex(&OPENING)) && document.contains(&hex(&TLS_ALERT)));
     for word in WORDS {
         assert!(document.contains(&format!("`{word}`")), "{word}");

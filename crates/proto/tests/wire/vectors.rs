@@ -1,6 +1,7 @@
 //! `protocol/vectors.json`: every entry, both ways.
 
 use serde_json::Value;
+use soquete_proto::channel::{Datagram, Dropped, Head, Packet, put_announcement, put_reset};
 use soquete_proto::content::Content;
 use soquete_proto::fault::{Fault, Incompatible, Malformed};
 use soquete_proto::frame::{self, Flags, Header, Kind};
@@ -175,4 +176,62 @@ fn every_error_is_refused_for_what_it_is() {
 #[test]
 fn the_opening_is_the_opening() {
     assert_eq!(octets(&file()["opening"]), OPENING);
+}
+
+/// Returns what the entry says the datagram is; `behind` is what follows its number.
+fn datagram<'a>(entry: &Entry, behind: &'a [u8]) -> Datagram<'a> {
+    let head = Head { session: entry.large("session"), packet: entry.large("packet"), ack: entry.large("ack") };
+    let number = entry.large("number");
+    let packet = Packet { head, number, octets: behind };
+    match entry.text("kind") {
+        "opening" => Datagram::Opening(packet),
+        "packet" => Datagram::Of(packet),
+        "reset" => Datagram::Reset { session: number },
+        "announcement" => {
+            let frame = frame::take(&mut &*behind, 4096).unwrap().unwrap();
+            Datagram::Announcement { number, packet: head.packet, frame }
+        }
+        other => panic!("kind {other}"),
+    }
+}
+
+/// Makes the octets of a datagram again.
+fn encoded(datagram: &Datagram<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    match *datagram {
+        Datagram::Opening(Packet { head, number, octets }) | Datagram::Of(Packet { head, number, octets }) => {
+            out.extend(head.encode());
+            if number != 0 {
+                out.extend(number.to_le_bytes());
+            }
+            out.extend(octets);
+        }
+        Datagram::Reset { session } => put_reset(&mut out, session),
+        Datagram::Announcement { number, packet, frame } => {
+            put_announcement(&mut out, number, packet, frame.header.topic, frame.payload).unwrap();
+        }
+    }
+    out
+}
+
+#[test]
+fn every_datagram_is_read_as_what_it_means_or_dropped_for_its_reason() {
+    for entry in entries("datagrams") {
+        let (name, octets) = (entry.text("name"), octets(&entry.0["octets"]));
+        let read = Datagram::read(&octets);
+        if entry.0.get("dropped").is_some() {
+            let dropped = match entry.text("dropped") {
+                "strange" => Dropped::Strange,
+                "truncated" => Dropped::Truncated,
+                "malformed" => Dropped::Malformed,
+                other => panic!("reason {other}"),
+            };
+            assert_eq!(read, Err(dropped), "{name}");
+            continue;
+        }
+        let behind = self::octets(&entry.0["behind"]);
+        let said = datagram(&entry, &behind);
+        assert_eq!(read, Ok(said), "{name}");
+        assert_eq!(encoded(&said), octets, "{name}");
+    }
 }
