@@ -146,7 +146,8 @@ impl Channel {
     /// Takes whole frames off the front of `octets`, to send each in a packet of its own; the opening octets go with
     /// the first of a client. What is no whole frame stays.
     ///
-    /// It takes whatever is there: see [`has_room`](Channel::has_room).
+    /// What is urgent goes before what was not sent yet. It takes whatever is there: see
+    /// [`has_room`](Channel::has_room).
     pub fn put(&mut self, octets: &mut Vec<u8>) {
         let mut rest = &octets[..];
         loop {

@@ -14,6 +14,7 @@
 mod front;
 
 pub use front::Front;
+pub(crate) use front::overtakes;
 
 use crate::fault::{Malformed, Misuse};
 use crate::handshake::{CONTROL_MAX_BYTES, EventHead, Features, RequestHead};

@@ -2,6 +2,7 @@
 
 use super::round_trip::RoundTrip;
 use super::{Dropped, LOST_AFTER, REPEAT_MAX, WINDOW_MAX, WINDOW_MAX_BYTES};
+use crate::frame::overtakes;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -85,7 +86,11 @@ impl Outgoing {
 
     pub(super) fn put(&mut self, octets: &[u8]) {
         self.queue_bytes += octets.len();
-        self.queue.push_back(Unacknowledged { octets: octets.into(), times: 0, sent_at: Duration::ZERO });
+        // What was not sent has no number yet, so it can be overtaken.
+        let unsent = self.queue.range(self.in_flight..);
+        let overtaken = unsent.rev().take_while(|waiting| overtakes(octets, &waiting.octets)).count();
+        let packet = Unacknowledged { octets: octets.into(), times: 0, sent_at: Duration::ZERO };
+        self.queue.insert(self.queue.len() - overtaken, packet);
     }
 
     /// The first packet is to be sent again, if it has no acknowledgement yet.
@@ -182,6 +187,8 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::{Flags, Header, Kind, header};
+    use crate::opening::OPENING;
 
     fn ms(millis: u64) -> Duration {
         Duration::from_millis(millis)
@@ -221,6 +228,23 @@ mod tests {
         assert_eq!(sent(&mut outgoing, ms(3)), [5], "one is always let through");
         assert_eq!(outgoing.acknowledge(ms(4), 5), Ok(true));
         assert_eq!((outgoing.waiting_bytes(), outgoing.in_flight_bytes, outgoing.waiting()), (0, 0, 0));
+    }
+
+    #[test]
+    fn what_is_urgent_overtakes_what_was_not_sent() {
+        let message = |flags, topic| Header { flags, topic, ..header(Kind::Message, 0) }.encode();
+        let mut outgoing = Outgoing::new(REPEAT_MAX);
+        let opening = [&OPENING[..], &header(Kind::Hello, 0).encode()].concat();
+        outgoing.put(&opening);
+        outgoing.put(&message(Flags::NONE, 1));
+        outgoing.put(&message(Flags::URGENT, 2));
+        outgoing.put(&message(Flags::URGENT, 3));
+        assert_eq!(outgoing.next(ms(0)), Some((1, &opening[..])), "nothing is before the opening octets");
+        assert_eq!(outgoing.acknowledge(ms(1), 1), Ok(true));
+        assert_eq!(outgoing.next(ms(1)), Some((2, &message(Flags::URGENT, 2)[..])));
+        outgoing.put(&message(Flags::URGENT, 4));
+        let topics = std::iter::from_fn(|| outgoing.next(ms(1)).map(|(_, octets)| octets[6]));
+        assert_eq!(topics.collect::<Vec<_>>(), [3, 4, 1]);
     }
 
     #[test]

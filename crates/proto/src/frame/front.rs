@@ -38,18 +38,26 @@ impl Front {
     /// REPLY that grants the subscription whose event it is.
     pub fn insert(self, queue: &mut Vec<u8>, frame: &[u8]) {
         let id = header(frame).map_or(0, |header| header.id);
-        let is_before = |header: Header| {
-            is_urgent(header) || header.kind == Kind::Welcome || (header.kind == Kind::Reply && header.id == id)
-        };
         let mut place = self.begun.min(queue.len());
         for at in boundaries(queue, self.begun) {
             let rest = &queue[at..];
-            if header(rest).is_some_and(is_before) {
+            if header(rest).is_some_and(|waiting| is_before(waiting, id)) {
                 place = at + needed(rest).unwrap_or(rest.len()).min(rest.len());
             }
         }
         queue.splice(place..place, frame.iter().copied());
     }
+}
+
+/// Says whether `frame` is urgent and goes before `waiting`, which is another one, or something that is no frame.
+pub(crate) fn overtakes(frame: &[u8], waiting: &[u8]) -> bool {
+    let urgent = header(frame).filter(|frame| is_urgent(*frame));
+    urgent.zip(header(waiting)).is_some_and(|(frame, waiting)| !is_before(waiting, frame.id))
+}
+
+/// Says whether `waiting` stays before an urgent frame of this id.
+fn is_before(waiting: Header, id: u32) -> bool {
+    is_urgent(waiting) || waiting.kind == Kind::Welcome || (waiting.kind == Kind::Reply && waiting.id == id)
 }
 
 /// Goes through the boundaries of a queue whose first is at `begun`; the last is its end.
