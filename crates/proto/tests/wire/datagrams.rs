@@ -258,6 +258,32 @@ fn until_the_address_is_proved_nothing_is_heard_or_said_but_the_greeting() {
 }
 
 #[test]
+fn a_receiver_that_takes_nothing_is_waited_for() {
+    let mut talk = Talk::new();
+    for _ in 0..200 {
+        talk.near.put(&mut message(b"x"));
+    }
+    let (mut now, mut took, mut sent, mut full) = (NOW, 0, 0, 0);
+    while !talk.near.is_settled() {
+        for datagram in transmit(&mut talk.near, now) {
+            sent += 1;
+            full += usize::from(give(&mut talk.far, now, &datagram) == Err(Dropped::Full));
+        }
+        for datagram in transmit(&mut talk.far, now) {
+            assert_eq!(give(&mut talk.near, now, &datagram), Ok(()));
+        }
+        // Longer than a peer may be silent; this one acknowledges what it has, again and again.
+        if now > NOW + ms(15_000) {
+            took += taken(&mut talk.far);
+        }
+        now = talk.near.timeout().unwrap_or(now);
+        assert!(!talk.near.is_lost(now));
+    }
+    assert_eq!(took + taken(&mut talk.far), 200);
+    assert!(full >= 64 && sent < 500, "{sent} sent, {full} of them for nothing");
+}
+
+#[test]
 fn random_octets_are_dropped_for_a_reason() {
     let mut noise = Noise::new(11);
     let mut talk = Talk::new();
