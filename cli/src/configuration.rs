@@ -231,7 +231,7 @@ mod tests {
     fn what_the_example_offers_in_comments_is_accepted() {
         let offered = |key: &str| format!("# {key}");
         let mut text = command::EXAMPLE.replace("serve = [\"tcp://127.0.0.1:5555\"]", "");
-        for key in ["name =", "syslog =", "mode ="] {
+        for key in ["name =", "syslog =", "mode =", "[processes.led_process.lines.FAR]", "output =", "at =", "line ="] {
             assert!(text.contains(&offered(key)), "{key}");
             text = text.replace(&offered(key), key);
         }
@@ -288,6 +288,8 @@ mod tests {
             LED = { output = "virtual", start = "on", stop = "keep", safe = "on" }
             "A.b" = { input = "fifo:/tmp/\\é", mode = "622" }
             V.input = "virtual"
+            FAR = { output = "remote", at = "tcp://10.0.0.2:5555", stop = "off" }
+            KEY = { input = "remote", at = "unix:@far", line = "BUTTON" }
             [[processes."led.far".rules]]
             on = "a.b release"
             send = ["LED ON", "led off"]

@@ -55,6 +55,8 @@ pub(super) struct ServeTable {
 pub(super) struct LineTable {
     pub(super) input: Option<Spanned<Read<InputKind>>>,
     pub(super) output: Option<Spanned<Read<OutputKind>>>,
+    pub(super) at: Option<Spanned<Read<Endpoint>>>,
+    pub(super) line: Option<Spanned<Read<LineName>>>,
     pub(super) mode: Option<Spanned<Read<Mode>>>,
     pub(super) start: Option<Spanned<Read<Preset>>>,
     pub(super) stop: Option<Spanned<Read<Preset>>>,

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use soquete::Endpoint;
 use soquete_node::config::{
-    Delivery, InstanceName, Level, LineConfig, LineKind, LineName, Place, Preset, ProcessConfig, ProcessName,
-    RuleConfig, Serve, WITHIN_DEFAULT, check,
+    Delivery, Direction, InstanceName, Level, LineConfig, LineKind, LineName, Place, Preset, ProcessConfig,
+    ProcessName, RuleConfig, Serve, WITHIN_DEFAULT, check,
 };
 use toml::Spanned;
 
@@ -16,6 +17,9 @@ use super::value::{List, Read};
 use super::word::{Command, Edge, Mode};
 
 type Span = Range<usize>;
+
+/// `at` and `line` of a remote line.
+type FarKeys = (Option<Spanned<Read<Endpoint>>>, Option<Spanned<Read<LineName>>>);
 
 /// What a text says.
 #[derive(Debug)]
@@ -77,6 +81,7 @@ impl Reader {
         }
         for (nth, (key, table)) in table.lines.0.into_iter().enumerate() {
             self.places.insert(Place::Line { process, nth }, key.span());
+            self.places.extend(table.at.as_ref().map(|at| (Place::At { process, line: nth }, at.span())));
             config.lines.extend(self.line(key, table));
         }
         for (nth, table) in table.rules.0.into_iter().enumerate() {
@@ -90,10 +95,10 @@ impl Reader {
     }
 
     /// Reads a line; nothing where nobody can tell what it is.
-    fn line(&mut self, key: Spanned<Read<LineName>>, table: LineTable) -> Option<LineConfig> {
+    fn line(&mut self, key: Spanned<Read<LineName>>, mut table: LineTable) -> Option<LineConfig> {
         let span = key.span();
         let Read(name) = key.into_inner();
-        let kind = match (table.input, table.output) {
+        let (kind, direction, span) = match (table.input.take(), table.output.take()) {
             (Some(input), None) => {
                 let start = table.start.as_ref().map(|start| ("start", start.span()));
                 let stop = table.stop.as_ref().map(|stop| ("stop", stop.span()));
@@ -101,9 +106,13 @@ impl Reader {
                 for (key, span) in [start, stop, safe].into_iter().flatten() {
                     self.wrong(span, format!("`{key}` for {name}, which is an input; expected it at outputs only"));
                 }
-                input.into_inner().0.0
+                let span = input.span();
+                (input.into_inner().0.0, Direction::Input, span)
             }
-            (None, Some(output)) => output.into_inner().0.0,
+            (None, Some(output)) => {
+                let span = output.span();
+                (output.into_inner().0.0, Direction::Output, span)
+            }
             (Some(_), Some(output)) => {
                 self.wrong(output.span(), format!("{name} is an input and an output; expected one of the two"));
                 return None;
@@ -114,10 +123,39 @@ impl Reader {
                 return None;
             }
         };
+        let far = (table.at, table.line);
+        let kind = match kind {
+            Some(kind) => self.near(&name, kind, far),
+            None => self.remote(&name, direction, span, far)?,
+        };
         let kind = self.with_mode(&name, kind, table.mode);
-        let preset = |given: Option<Spanned<Read<Preset>>>| given.map_or(Preset::Off, |given| given.into_inner().0);
+        let default = kind.preset_default();
+        let preset = |given: Option<Spanned<Read<Preset>>>| given.map_or(default, |given| given.into_inner().0);
         let safe = table.safe.map_or(Level::Off, |given| given.into_inner().0);
         Some(LineConfig { name, kind, start: preset(table.start), stop: preset(table.stop), safe })
+    }
+
+    /// Makes a remote line; `span` is where it says that it is one.
+    fn remote(&mut self, name: &LineName, direction: Direction, span: Span, far: FarKeys) -> Option<LineKind> {
+        let Some(at) = far.0 else {
+            self.wrong(
+                span,
+                format!("no `at` for {name}, which is remote; expected such as at = \"tcp://10.0.0.2:5555\""),
+            );
+            return None;
+        };
+        let line = far.1.map_or_else(|| name.clone(), |line| line.into_inner().0);
+        Some(LineKind::Remote { direction, at: at.into_inner().0, line })
+    }
+
+    /// Takes a line that is not remote, and so has no far end.
+    fn near(&mut self, name: &LineName, kind: LineKind, far: FarKeys) -> LineKind {
+        let at = far.0.map(|at| ("at", at.span()));
+        let line = far.1.map(|line| ("line", line.span()));
+        for (key, span) in [at, line].into_iter().flatten() {
+            self.wrong(span, format!("`{key}` for {name}, which is not remote; expected it at remote lines only"));
+        }
+        kind
     }
 
     /// Gives a line the mode that stands in its table; only a FIFO has one.

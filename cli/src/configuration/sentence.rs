@@ -1,10 +1,9 @@
 //! Puts what the TOML reader says into the words of a configuration: `what is wrong; expected …`.
 
 /// Keys that a later version reads, and what this one does not have.
-const LATER: [(&str, &[&str]); 4] = [
+const LATER: [(&str, &[&str]); 3] = [
     ("leases", &["lease", "take-over"]),
     ("gpio lines", &["active-low", "bias", "debounce", "drive", "edge"]),
-    ("remote lines", &["at", "line"]),
     ("hold and no double", &["double-time", "hold-time"]),
 ];
 

@@ -75,6 +75,7 @@ fn line(f: &mut fmt::Formatter<'_>, config: &LineConfig) -> fmt::Result {
     }
     match kind {
         LineKind::Fifo { mode, .. } => writeln!(f, "mode = \"{mode:04o}\""),
+        LineKind::Remote { at, line, .. } => writeln!(f, "at = {}\nline = {}", quoted(at), quoted(line)),
         _ => Ok(()),
     }
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use soquete::Endpoint;
 use soquete_node::config::{
-    BACKLOG_MAX, Delivery, InstanceName, Language, Level, LineKind, LineName, Network, Preset, ProcessName, Timeout,
-    Trigger,
+    BACKLOG_MAX, Delivery, InstanceName, Language, Level, LineKind, LineKindError, LineName, Network, Preset,
+    ProcessName, Timeout, Trigger,
 };
 
 use super::value::{Word, parse};
@@ -44,11 +44,14 @@ pub(super) struct Mode(pub(super) u32);
 /// A syslog socket, or none.
 pub(super) struct Syslog(pub(super) Option<PathBuf>);
 
-/// What an input is.
-pub(super) struct InputKind(pub(super) LineKind);
+/// What an input is; nothing for a remote one, of which more is to be said.
+pub(super) struct InputKind(pub(super) Option<LineKind>);
 
-/// What an output is.
-pub(super) struct OutputKind(pub(super) LineKind);
+/// What an output is; nothing for a remote one, of which more is to be said.
+pub(super) struct OutputKind(pub(super) Option<LineKind>);
+
+/// What both are where their line is another server's.
+const REMOTE: &str = "remote";
 
 /// `BUTTON press`
 pub(super) struct Edge(pub(super) LineName, pub(super) Trigger);
@@ -139,7 +142,7 @@ impl Word for InputKind {
     const EXPECTED: &'static str = "an input such as \"fifo:/tmp/tcp_file\"";
 
     fn read(text: &str) -> Result<Self, String> {
-        LineKind::input(text).map(Self).map_err(|error| error.to_string())
+        kind(text, LineKind::input).map(Self)
     }
 }
 
@@ -147,8 +150,12 @@ impl Word for OutputKind {
     const EXPECTED: &'static str = "an output such as \"log\"";
 
     fn read(text: &str) -> Result<Self, String> {
-        LineKind::output(text).map(Self).map_err(|error| error.to_string())
+        kind(text, LineKind::output).map(Self)
     }
+}
+
+fn kind(text: &str, read: fn(&str) -> Result<LineKind, LineKindError>) -> Result<Option<LineKind>, String> {
+    (text != REMOTE).then(|| read(text)).transpose().map_err(|error| error.to_string())
 }
 
 impl Word for Preset {

@@ -1,5 +1,6 @@
 //! The status as a page for people.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -111,7 +112,9 @@ fn write_status(f: &mut fmt::Formatter<'_>, status: &ProcessStatus) -> fmt::Resu
     if status.forgotten > 0 {
         writeln!(f, "{INDENT}{} of an earlier run, killed meanwhile, forgotten", presses(status.forgotten))?;
     }
-    write!(f, "{}{}", lines(&status.lines), rules(&status.rules))?;
+    write!(f, "{}", lines(&status.lines))?;
+    write_far_ends(f, &status.lines)?;
+    write!(f, "{}", rules(&status.rules))?;
     for rule in &status.rules {
         if let Some(trouble) = &rule.trouble {
             let at = Moment::from_us(trouble.at_us).rough();
@@ -146,9 +149,26 @@ fn lines(lines: &[LineStatus]) -> Table {
     for line in lines {
         let since = line.since_us.map(|us| Moment::from_us(us).rough()).unwrap_or_default();
         let by = plain(line.by.as_deref().unwrap_or_default());
-        table.add([line.name.clone(), line.direction.clone(), line.kind.clone(), line.value.clone(), since, by]);
+        let kind = match &line.far {
+            Some(far) => format!("{} {} at {}", line.kind, far.line, far.at),
+            None => line.kind.clone(),
+        };
+        table.add([line.name.clone(), line.direction.clone(), kind, line.value.clone(), since, by]);
     }
     table
+}
+
+/// Says which far ends cannot be reached, each once.
+fn write_far_ends(f: &mut fmt::Formatter<'_>, lines: &[LineStatus]) -> fmt::Result {
+    let gone: BTreeMap<&str, Option<&str>> = lines
+        .iter()
+        .filter_map(|line| line.far.as_ref().filter(|far| !far.connected))
+        .map(|far| (far.at.as_str(), far.trouble.as_deref()))
+        .collect();
+    for (at, trouble) in gone {
+        writeln!(f, "{INDENT}{at} is not connected: {}", plain(trouble.unwrap_or("not tried yet")))?;
+    }
+    Ok(())
 }
 
 fn rules(rules: &[RuleStatus]) -> Table {
@@ -178,7 +198,7 @@ fn write_far(f: &mut fmt::Formatter<'_>, far: &Far) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use soquete_node::status::Trouble;
+    use soquete_node::status::{FarStatus, Trouble};
 
     fn led() -> ProcessStatus {
         ProcessStatus {
@@ -193,6 +213,7 @@ mod tests {
                 value: "on".into(),
                 since_us: None,
                 by: Some("start".into()),
+                far: None,
             }],
             rules: vec![],
             peers: vec![],
@@ -271,6 +292,22 @@ mod tests {
              \x20 BUTTON press  LED ON, LED OFF  tcp://127.0.0.1:5555  12    1         0        0\n\
              \x20 18446744073709551615 us BUTTON press not done: no  server\n"
         );
+    }
+
+    #[test]
+    fn a_remote_line_shows_where_it_leads_and_why_it_is_not_connected() {
+        let mut relay = led();
+        let far = |connected, trouble: Option<&str>| {
+            let (at, trouble) = ("tcp://10.0.0.2:5555".to_owned(), trouble.map(str::to_owned));
+            Some(FarStatus { at, line: "LAMP".into(), connected, trouble })
+        };
+        (relay.lines[0].kind, relay.lines[0].far) = ("remote".into(), far(true, None));
+        let connected = page(vec![Answer::Here(Box::new(relay.clone()))], None);
+        assert!(connected.contains(" remote LAMP at tcp://10.0.0.2:5555  on "), "{connected}");
+        assert!(!connected.contains("not connected"), "{connected}");
+        relay.lines[0].far = far(false, Some("connection refused"));
+        let gone = page(vec![Answer::Here(Box::new(relay))], None);
+        assert!(gone.ends_with("\n  tcp://10.0.0.2:5555 is not connected: connection refused\n"), "{gone}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::command::{Order, has_passed};
 use crate::line::Lines;
-use crate::{Cause, Failure, Instruction, Level, LineId, LineName, Outcome, Refusal, Ticket, Value, Verb};
+use crate::{Cause, Failure, Instruction, Keeper, LineId, LineName, Refusal, Taken, Ticket, Value, Verb};
 
 /// An action of the back-ends. The board never uses a number twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,9 +23,10 @@ pub(crate) struct Action {
 struct Share {
     line: LineId,
     name: LineName,
-    level: Level,
+    keeper: Keeper,
+    verb: Verb,
     /// `None` until the back-end has answered.
-    outcome: Option<Outcome>,
+    outcome: Option<Taken>,
 }
 
 /// What an outcome makes of a line.
@@ -47,18 +48,18 @@ impl Action {
         Ok(Self { ticket: order.ticket, cause: order.cause.clone(), shares })
     }
 
-    pub(crate) fn instruction(&self, id: ActionId, deadline: Option<Duration>) -> Instruction {
-        let sets = self.shares.iter().map(|share| (share.line, share.level)).collect();
-        Instruction::Act { action: id, sets, cause: self.cause.clone(), deadline }
+    pub(crate) fn instruction(&self, id: ActionId, order: &Order) -> Instruction {
+        let sets = self.shares.iter().map(|share| (share.line, share.verb)).collect();
+        Instruction::Act { action: id, sets, cause: self.cause.clone(), deadline: order.deadline, hops: order.hops }
     }
 
     /// Takes a line's outcome; `None` if the line is not of this action or settled already.
-    pub(crate) fn settle(&mut self, line: LineId, outcome: Outcome) -> Option<Settled> {
+    pub(crate) fn settle(&mut self, line: LineId, outcome: Taken) -> Option<Settled> {
         let share = self.shares.iter_mut().find(|share| share.line == line && share.outcome.is_none())?;
-        let value = match &outcome {
-            Ok(()) => Some(share.level.into()),
-            Err(Failure::NotDone(_)) => None,
-            Err(Failure::Unknown(_)) => Some(Value::Unknown),
+        let value = match (share.keeper, &outcome) {
+            (Keeper::Far, _) | (_, Err(Failure::NotDone(_))) => None,
+            (_, Ok(value)) => Some(*value),
+            (_, Err(Failure::Unknown(_))) => Some(Value::Unknown),
         };
         share.outcome = Some(outcome);
         Some(Settled { value, cause: self.cause.clone() })
@@ -75,19 +76,20 @@ impl Action {
     }
 
     fn result(self) -> Result<Vec<(LineName, Value)>, Refusal> {
-        let is_done = |share: &Share| matches!(share.outcome, Some(Ok(())));
+        let is_done = |share: &Share| matches!(share.outcome, Some(Ok(_)));
         let any_done = self.shares.iter().any(is_done);
-        let mut not_done = None;
-        for share in &self.shares {
-            let line = share.name.clone();
-            match share.outcome.clone() {
+        let (mut not_done, mut values) = (None, Vec::with_capacity(self.shares.len()));
+        for share in self.shares {
+            let line = share.name;
+            match share.outcome {
                 Some(Err(Failure::Unknown(reason))) => return Err(Refusal::Unknown { line, reason }),
                 Some(Err(Failure::NotDone(reason))) => not_done = not_done.or(Some((line, reason))),
-                Some(Ok(())) | None => {}
+                Some(Ok(value)) => values.push((line, value)),
+                None => {}
             }
         }
         match not_done {
-            None => Ok(self.shares.into_iter().map(|share| (share.name, share.level.into())).collect()),
+            None => Ok(values),
             Some((line, reason)) if any_done => Err(Refusal::Partly { line, reason }),
             Some((line, reason)) => Err(Refusal::NotDone { line, reason }),
         }
@@ -96,11 +98,13 @@ impl Action {
 
 impl Share {
     fn new(line: &crate::Line, verb: Verb) -> Result<Self, Refusal> {
-        let name = line.name().clone();
-        match verb.level(line.value()) {
-            Some(level) => Ok(Self { line: line.id(), name, level, outcome: None }),
-            None => Err(Refusal::ValueUnknown(name)),
-        }
+        let (name, keeper) = (line.name().clone(), line.spec().keeper);
+        let verb = match (keeper, verb.level(line.value())) {
+            (Keeper::Far, _) => verb,
+            (Keeper::Board, Some(level)) => level.into(),
+            (Keeper::Board, None) => return Err(Refusal::ValueUnknown(name)),
+        };
+        Ok(Self { line: line.id(), name, keeper, verb, outcome: None })
     }
 }
 

@@ -9,8 +9,8 @@ use crate::queue::{Queue, refused};
 use crate::rule::Rules;
 use crate::watch::Watchers;
 use crate::{
-    ActionId, Cause, Command, Direction, Fact, Failure, Instruction, Level, Line, LineId, LineName, LineSpec, Outcome,
-    Preset, Refusal, Rule, RuleId, RuleSpec, Value, WatcherId,
+    ActionId, Cause, Command, Direction, Fact, Failure, Instruction, Level, Line, LineId, LineName, LineSpec, Preset,
+    Refusal, Rule, RuleId, RuleSpec, Taken, Value, WatcherId,
 };
 
 /// The lines of a process, their values, watchers and rules.
@@ -121,7 +121,7 @@ impl Board {
         }
     }
 
-    fn acted(&mut self, now: Duration, action: ActionId, line: LineId, outcome: Outcome) {
+    fn acted(&mut self, now: Duration, action: ActionId, line: LineId, outcome: Taken) {
         let Some(settled) = self.queue.settle(action, line, outcome) else { return };
         if let Some(value) = settled.value {
             self.change(line, value, now, settled.cause);
@@ -154,7 +154,7 @@ impl Board {
     fn preset(&mut self, now: Duration, line: LineId, preset: Preset, cause: &str) {
         let is_output = self.lines.get(line).is_some_and(|line| line.direction() == Direction::Output);
         if let Some(verb) = preset.verb().filter(|_| is_output) {
-            let order = Order { ticket: None, cause: cause.into(), sets: vec![(line, verb)], deadline: None };
+            let order = Order { ticket: None, cause: cause.into(), sets: vec![(line, verb)], deadline: None, hops: 0 };
             self.queue.push(now, &self.lines, order, &mut self.out);
         }
     }
@@ -232,7 +232,7 @@ impl Board {
     fn abandon(&mut self, now: Duration, line: LineId, refusal: &Refusal, cause: &'static str) {
         let waiting = self.queue.waiting_for(line);
         self.queue.refuse(now, &self.lines, &waiting, refusal, &mut self.out);
-        if let Some(action) = self.queue.acting_on(line) {
+        for action in self.queue.acting_on(line) {
             let reason = format!("{cause} before the back-end answered");
             self.acted(now, action, line, Err(Failure::Unknown(reason.into())));
         }

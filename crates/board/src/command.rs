@@ -23,6 +23,8 @@ pub struct Command {
     pub sets: Vec<(LineName, Verb)>,
     /// From when on it must not be begun any more; `None` for never.
     pub deadline: Option<Duration>,
+    /// How many servers it has passed before; the board hands it on to the back-end and does not look at it.
+    pub hops: u8,
 }
 
 /// A command that is in order, the board's own included.
@@ -34,19 +36,21 @@ pub(crate) struct Order {
     /// At least one output, none twice.
     pub(crate) sets: Vec<(LineId, Verb)>,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) hops: u8,
 }
 
 impl Command {
     /// Checks everything that can be known before its turn comes.
     pub(crate) fn check(self, now: Duration, lines: &Lines) -> Result<Order, Refusal> {
-        if self.sets.is_empty() {
+        let Command { ticket, cause, sets: named, deadline, hops } = self;
+        if named.is_empty() {
             return Err(Refusal::NoLine);
         }
-        if self.sets.len() > LINES_PER_COMMAND_MAX {
-            return Err(Refusal::TooManyLines { lines: self.sets.len() });
+        if named.len() > LINES_PER_COMMAND_MAX {
+            return Err(Refusal::TooManyLines { lines: named.len() });
         }
-        let mut sets: Vec<(LineId, Verb)> = Vec::with_capacity(self.sets.len());
-        for (name, verb) in self.sets {
+        let mut sets: Vec<(LineId, Verb)> = Vec::with_capacity(named.len());
+        for (name, verb) in named {
             let line = lines.find(&name)?;
             if line.direction() != Direction::Output {
                 return Err(Refusal::NotAnOutput(name));
@@ -56,10 +60,10 @@ impl Command {
             }
             sets.push((line.id(), verb));
         }
-        if has_passed(self.deadline, now) {
+        if has_passed(deadline, now) {
             return Err(Refusal::Expired);
         }
-        Ok(Order { ticket: Some(self.ticket), cause: self.cause, sets, deadline: self.deadline })
+        Ok(Order { ticket: Some(ticket), cause, sets, deadline, hops })
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::{
-    ActionId, Cause, Command, Event, Level, LineId, LineName, PressId, Refusal, RuleId, Ticket, Value, WatcherId,
+    ActionId, Cause, Command, Event, Level, LineId, LineName, PressId, Refusal, RuleId, Ticket, Value, Verb, WatcherId,
 };
 
 /// What happened, for [`Board::handle`](crate::Board::handle).
@@ -22,8 +22,8 @@ pub enum Fact {
         action: ActionId,
         /// The line of it.
         line: LineId,
-        /// Whether the line took its level.
-        outcome: Outcome,
+        /// What the line has now, if it did what it was told.
+        outcome: Taken,
     },
     /// An input was pressed or released; the rules hear of it. The value it has already is no edge.
     Edge {
@@ -62,16 +62,19 @@ pub enum Fact {
 /// What is to be done, from [`Board::poll`](crate::Board::poll).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Instruction {
-    /// Give these lines these levels, together. Answered by one [`Fact::Acted`] for each line.
+    /// Do this to these lines, together. Answered by one [`Fact::Acted`] for each line.
     Act {
         /// The action.
         action: ActionId,
-        /// At least one line, none twice, and what it shall have. It may have it already.
-        sets: Vec<(LineId, Level)>,
+        /// At least one line, none twice, and what is to be done to it; it may have that already. Only a line that a far
+        /// board keeps is told to toggle.
+        sets: Vec<(LineId, Verb)>,
         /// Who wants it.
         cause: Cause,
         /// From when on it must not be done any more. It has not passed, and whoever acts later has to heed it.
         deadline: Option<Duration>,
+        /// How many servers the command had passed when it came here.
+        hops: u8,
     },
     /// Answer a command.
     Reply {
@@ -116,8 +119,11 @@ pub enum Instruction {
 /// Instructions in the order they are to be carried out.
 pub(crate) type Instructions = VecDeque<Instruction>;
 
-/// How an action on one line, or a press, ended: done, or not.
+/// How a press ended: done, or not.
 pub type Outcome = Result<(), Failure>;
+
+/// How an action on one line ended: what the line has now, or that it was not done.
+pub type Taken = Result<Value, Failure>;
 
 /// Why something is not known to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::{
-    ActionId, Board, Command, Fact, Failure, Instruction, Level, LineId, LineName, LineSpec, Outcome, PressId,
-    RuleSpec, Ticket, Trigger, Verb,
+    ActionId, Board, Command, Fact, Failure, Instruction, Keeper, Level, LineId, LineName, LineSpec, Outcome, PressId,
+    RuleSpec, Ticket, Trigger, Value, Verb,
 };
 
 pub(crate) fn name(text: &str) -> LineName {
@@ -33,14 +33,14 @@ pub(crate) fn command(ticket: u64, sets: &str) -> Command {
         _ => panic!("{text}"),
     };
     let sets = sets.split_terminator(',').map(set).collect();
-    Command { ticket: Ticket(ticket), cause: "test".into(), sets, deadline: None }
+    Command { ticket: Ticket(ticket), cause: "test".into(), sets, deadline: None, hops: 0 }
 }
 
 pub(crate) struct Scene {
     pub(crate) board: Board,
     pub(crate) now: Duration,
-    /// What the back-ends have been told and not answered, the oldest first.
-    pub(crate) actions: VecDeque<(ActionId, LineId)>,
+    /// What the back-ends have been told and not answered, the oldest first, and the value that a line has once it did.
+    pub(crate) actions: VecDeque<(ActionId, LineId, Value)>,
     /// What is being delivered, the oldest first.
     presses: VecDeque<PressId>,
 }
@@ -62,6 +62,12 @@ impl Scene {
         let mut scene = Self::new(&["LED"], &[]);
         scene.confirm("LED", Level::Off);
         scene
+    }
+
+    /// Adds an output that a far board keeps.
+    pub(crate) fn add_far(&mut self, text: &str) {
+        let spec = LineSpec { keeper: Keeper::Far, start: crate::Preset::Keep, ..LineSpec::output(name(text)) };
+        self.board.add_line(self.now, spec).unwrap();
     }
 
     pub(crate) fn line(&self, text: &str) -> LineId {
@@ -88,7 +94,8 @@ impl Scene {
 
     /// Settles the oldest line that a back-end was told.
     pub(crate) fn acted(&mut self, outcome: Outcome) {
-        let (action, line) = self.actions.pop_front().unwrap();
+        let (action, line, value) = self.actions.pop_front().unwrap();
+        let outcome = outcome.map(|()| value);
         self.board.handle(self.now, Fact::Acted { action, line, outcome });
     }
 
@@ -131,12 +138,16 @@ impl Scene {
     fn hear(&mut self, instruction: Instruction) -> String {
         match instruction {
             Instruction::Act { action, sets, .. } => {
-                self.actions.extend(sets.iter().map(|&(line, _)| (action, line)));
-                let text = |&(id, level): &(LineId, Level)| {
+                let (mut actions, mut text) = (Vec::new(), String::new());
+                for (id, verb) in sets {
                     let line = self.board.lines().find(|line| line.id() == id).unwrap();
-                    format!(" {} {}", line.name(), crate::Value::from(level))
-                };
-                format!("act:{}", sets.iter().map(text).collect::<String>())
+                    let verb = format!("{verb:?}").to_lowercase();
+                    text += &format!(" {} {verb}", line.name());
+                    // A far board that was told to toggle has its lines off.
+                    actions.push((action, id, if verb == "off" { Value::Off } else { Value::On }));
+                }
+                self.actions.extend(actions);
+                format!("act:{text}")
             }
             Instruction::Reply { ticket, result: Ok(values) } => {
                 let values: String = values.iter().map(|(line, value)| format!(" {line} {value}")).collect();

@@ -19,6 +19,7 @@
 //! - A value is what the back-end confirmed, never what somebody hoped for.
 //! - Commands on one line are done one at a time, in the order they came. One that has to wait beyond its deadline is
 //!   refused; it is never done late.
+//! - Where a far board keeps a line, all this is its matter ([`Keeper::Far`]): commands go to it in the order they came.
 //! - Everything that can grow has a bound, a public constant.
 //!
 //! # Examples
@@ -40,12 +41,13 @@
 //!     cause: Cause::from("text 127.0.0.1:40312"),
 //!     sets: vec![(led.clone(), Verb::On)],
 //!     deadline: None,
+//!     hops: 0,
 //! }));
 //!
 //! // The board wants it done; the back-end does it and says so.
 //! let Some(Instruction::Act { action, sets, .. }) = board.poll() else { panic!("no action") };
-//! assert_eq!(sets, [(line, Level::On)]);
-//! board.handle(now, Fact::Acted { action, line, outcome: Ok(()) });
+//! assert_eq!(sets, [(line, Verb::On)]);
+//! board.handle(now, Fact::Acted { action, line, outcome: Ok(Value::On) });
 //!
 //! // Only now has the LED a value, and only now is the command answered.
 //! assert_eq!(board.read(&led), Ok(Value::On));
@@ -76,11 +78,11 @@ pub use action::ActionId;
 pub use board::Board;
 pub use cause::Cause;
 pub use command::{Command, LINES_PER_COMMAND_MAX, Ticket};
-pub use fact::{Fact, Failure, Instruction, Outcome};
+pub use fact::{Fact, Failure, Instruction, Outcome, Taken};
 pub use line::{LINES_MAX, Line, LineId, LineSpec};
 pub use name::{LineName, NAME_BYTES_MAX, NameError, RESERVED_WORDS};
 pub use queue::COMMANDS_WAITING_MAX;
 pub use refusal::Refusal;
 pub use rule::{PRESSES_WAITING_MAX, PressCounts, PressId, RULES_MAX, Rule, RuleId, RuleSpec, Trigger};
-pub use value::{Direction, Level, Preset, Value, Verb};
+pub use value::{Direction, Keeper, Level, Preset, Value, Verb};
 pub use watch::{Event, WATCHERS_MAX, WatcherId};

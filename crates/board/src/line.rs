@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{Cause, Direction, Event, Level, LineName, Preset, Refusal, Value};
+use crate::{Cause, Direction, Event, Keeper, Level, LineName, Preset, Refusal, Value};
 
 /// The most lines of one board: no board has as many pins, and `LINES` stays one screenful of kilobytes.
 pub const LINES_MAX: usize = 1024;
@@ -19,6 +19,8 @@ pub struct LineSpec {
     pub name: LineName,
     /// Which way it goes.
     pub direction: Direction,
+    /// Who keeps its value and the order of its commands.
+    pub keeper: Keeper,
     /// What it gets at the start, as an output.
     pub start: Preset,
     /// What it gets at a clean stop, as an output.
@@ -34,10 +36,11 @@ impl LineSpec {
         Self { direction: Direction::Input, ..Self::output(name) }
     }
 
-    /// Describes an output that is off at the start, at a stop, and when its owner is gone.
+    /// Describes an output of this board that is off at the start, at a stop, and when its owner is gone.
     #[must_use]
     pub fn output(name: LineName) -> Self {
-        Self { name, direction: Direction::Output, start: Preset::Off, stop: Preset::Off, safe: Level::Off }
+        let direction = Direction::Output;
+        Self { name, direction, keeper: Keeper::Board, start: Preset::Off, stop: Preset::Off, safe: Level::Off }
     }
 }
 
@@ -149,6 +152,11 @@ impl Lines {
 
     pub(crate) fn named(&self, name: &LineName) -> Option<&Line> {
         self.lines.get(self.ids.get(name)?)
+    }
+
+    /// Says whether a far board keeps a line.
+    pub(crate) fn is_far(&self, id: LineId) -> bool {
+        self.get(id).is_some_and(|line| line.spec.keeper == Keeper::Far)
     }
 
     pub(crate) fn find(&self, name: &LineName) -> Result<&Line, Refusal> {

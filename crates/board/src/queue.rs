@@ -7,7 +7,7 @@ use crate::action::{Action, Settled};
 use crate::command::Order;
 use crate::fact::Instructions;
 use crate::line::Lines;
-use crate::{ActionId, Instruction, LineId, Outcome, Refusal, Ticket};
+use crate::{ActionId, Instruction, LineId, Refusal, Taken, Ticket};
 
 /// The most commands that wait for one line behind the one in front; a command beyond is refused as busy.
 pub const COMMANDS_WAITING_MAX: usize = 64;
@@ -17,6 +17,9 @@ pub const COMMANDS_WAITING_MAX: usize = 64;
 /// A command takes its place in the queue of each of its lines at once, and its turn comes when it is in front in all
 /// of them. All queues agree on who came first, so no two commands wait for each other. A line whose part is settled
 /// goes on with the next command, and need not wait for the other lines of this one.
+///
+/// A line that a far board keeps holds up nobody: its commands begin as they come, in their order, and the far board has
+/// a queue of its own. So a command that comes back to its own line through a loop of relays does not wait for itself.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     waiting: BTreeMap<ActionId, Order>,
@@ -51,7 +54,7 @@ impl Queue {
     }
 
     /// Takes the outcome of one line of an action; `None` if none is awaited.
-    pub(crate) fn settle(&mut self, id: ActionId, line: LineId, outcome: Outcome) -> Option<Settled> {
+    pub(crate) fn settle(&mut self, id: ActionId, line: LineId, outcome: Taken) -> Option<Settled> {
         self.acting.get_mut(&id)?.settle(line, outcome)
     }
 
@@ -100,10 +103,10 @@ impl Queue {
         self.waiting.keys().copied().collect()
     }
 
-    /// Returns the action that a line is at.
-    pub(crate) fn acting_on(&self, line: LineId) -> Option<ActionId> {
-        let front = self.turns.get(&line)?.front()?;
-        self.acting.contains_key(front).then_some(*front)
+    /// Returns the actions that a line is at: one, but for a line that a far board keeps.
+    pub(crate) fn acting_on(&self, line: LineId) -> Vec<ActionId> {
+        let ids = self.turns.get(&line).into_iter().flatten().copied();
+        ids.filter(|id| self.acting.contains_key(id)).collect()
     }
 
     pub(crate) fn timeout(&self) -> Option<Duration> {
@@ -117,24 +120,30 @@ impl Queue {
     /// Begins what has become first in line by these lines' going on.
     fn advance(&mut self, now: Duration, lines: &Lines, mut freed: Vec<LineId>, out: &mut Instructions) {
         while let Some(line) = freed.pop() {
-            let Some(id) = self.ready(line) else { continue };
+            let Some(id) = self.ready(lines, line) else { continue };
             let Some(order) = self.take_waiting(id) else { continue };
             match Action::begin(&order, now, lines) {
                 Ok(action) => {
-                    out.push_back(action.instruction(id, order.deadline));
+                    out.push_back(action.instruction(id, &order));
                     self.acting.insert(id, action);
+                    // Those behind it need not wait until it is settled.
+                    freed.extend(order.lines().filter(|line| lines.is_far(*line)));
                 }
                 Err(refusal) => freed.extend(self.drop_order(id, &order, refusal, out)),
             }
         }
     }
 
-    /// Returns the command in front of a line, if it waits and is in front of all its lines.
-    fn ready(&self, line: LineId) -> Option<ActionId> {
-        let front = |line| self.turns.get(&line).and_then(VecDeque::front).copied();
-        let id = front(line)?;
+    /// Returns the command that is next on a line, if it is next on all its lines and none of them is at another.
+    fn ready(&self, lines: &Lines, line: LineId) -> Option<ActionId> {
+        let next = |line| {
+            let mut turns = self.turns.get(&line)?.iter().copied();
+            // A far board takes what comes: only those that have not begun are in front of others.
+            if lines.is_far(line) { turns.find(|id| self.waiting.contains_key(id)) } else { turns.next() }
+        };
+        let id = next(line)?;
         let mut own = self.waiting.get(&id)?.lines();
-        own.all(|line| front(line) == Some(id)).then_some(id)
+        own.all(|line| next(line) == Some(id)).then_some(id)
     }
 
     fn take_waiting(&mut self, id: ActionId) -> Option<Order> {
@@ -171,6 +180,7 @@ pub(crate) fn refused(ticket: Ticket, refusal: Refusal) -> Instruction {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Level;
     use crate::fixture::{Scene, ms};
 
     const NOTHING: [&str; 0] = [];
@@ -275,6 +285,65 @@ mod tests {
         scene.said();
         scene.wait_until(50);
         assert_eq!(scene.said(), ["refuse 2: the deadline passed before it was done", "act: B on"]);
+    }
+
+    /// Makes a board with the output A and the line FAR, which a far board keeps and nobody has told of yet.
+    fn with_far() -> Scene {
+        let mut scene = Scene::new(&["A"], &[]);
+        scene.add_far("FAR");
+        scene
+    }
+
+    #[test]
+    fn commands_go_to_a_far_board_as_they_come_and_a_toggle_as_a_toggle() {
+        let mut scene = with_far();
+        scene.ask(1, "FAR on");
+        scene.ask(2, "FAR toggle");
+        assert_eq!(scene.said(), ["act: FAR on", "act: FAR toggle"]);
+        scene.acted(Ok(()));
+        scene.acted(crate::fixture::unknown());
+        assert_eq!(scene.said(), ["reply 1: FAR on", "refuse 2: whether FAR was set is unknown: silent"]);
+        assert!(scene.board.is_idle());
+    }
+
+    #[test]
+    fn only_what_a_far_board_tells_unasked_is_the_value() {
+        let mut scene = with_far();
+        scene.confirm("FAR", Level::Off);
+        scene.ask(1, "FAR on");
+        scene.said();
+        scene.acted(Ok(()));
+        assert_eq!((scene.said(), scene.value("FAR")), (vec!["reply 1: FAR on".to_owned()], "off".to_owned()));
+        scene.confirm("FAR", Level::On);
+        scene.ask(2, "FAR off");
+        scene.said();
+        scene.acted(crate::fixture::unknown());
+        assert_eq!(scene.value("FAR"), "on");
+    }
+
+    #[test]
+    fn a_command_to_a_far_line_and_another_is_not_overtaken() {
+        let mut scene = with_far();
+        scene.ask(1, "A on");
+        scene.ask(2, "A off, FAR on");
+        scene.ask(3, "FAR off");
+        assert_eq!(scene.said(), ["act: A on"]);
+        scene.acted(Ok(()));
+        assert_eq!(scene.said(), ["reply 1: A on", "act: A off FAR on", "act: FAR off"]);
+        scene.board.remove_line(ms(1), &crate::fixture::name("FAR")).unwrap();
+        let unknown = "refuse 3: whether FAR was set is unknown: removed before the back-end answered";
+        assert_eq!(scene.said(), [unknown]);
+    }
+
+    #[test]
+    fn a_far_line_has_a_bounded_number_of_commands_too() {
+        let mut scene = with_far();
+        for ticket in 0..=COMMANDS_WAITING_MAX as u64 {
+            scene.ask(ticket, "FAR on");
+        }
+        assert_eq!(scene.said().len(), COMMANDS_WAITING_MAX + 1);
+        scene.ask(99, "FAR off");
+        assert_eq!(scene.said(), ["refuse 99: 64 commands wait for FAR already"]);
     }
 
     #[test]

@@ -52,8 +52,17 @@ pub enum Verb {
     On,
     /// Switches it off.
     Off,
-    /// Switches it to what it is not; refused where its value is unknown.
+    /// Switches it to what it is not; refused where its value is unknown to who keeps it.
     Toggle,
+}
+
+impl From<Level> for Verb {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Off => Self::Off,
+            Level::On => Self::On,
+        }
+    }
 }
 
 impl Verb {
@@ -74,6 +83,18 @@ pub enum Direction {
     Input,
     /// The board sets it.
     Output,
+}
+
+/// Who keeps an output: its value, and the order of its commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Keeper {
+    /// This board. Commands have their turns one after the other, a toggle is decided here, and what the back-end says
+    /// of an action is the value.
+    #[default]
+    Board,
+    /// A far board, which does all that for everyone who commands it. Commands go to the back-end as they come, a toggle
+    /// as a toggle, and only what the back-end tells unasked is the value: what it says of an action may be outdated.
+    Far,
 }
 
 /// What an output gets when the board starts or stops.

@@ -10,7 +10,7 @@ use soquete_board::*;
 
 const SEEDS: u64 = 2000;
 const STEPS: usize = 150;
-const NAMES: [&str; 7] = ["A", "B", "C", "D", "KEY", "BELL", "NOBODY"];
+const NAMES: [&str; 8] = ["A", "B", "C", "D", "E", "KEY", "BELL", "NOBODY"];
 const FAST: WatcherId = WatcherId(1);
 const SLOW: WatcherId = WatcherId(2);
 
@@ -47,8 +47,9 @@ impl Random {
 struct Expected {
     id: LineId,
     direction: Direction,
+    keeper: Keeper,
     value: Value,
-    acting: Option<ActionId>,
+    acting: Vec<ActionId>,
 }
 
 #[derive(Default)]
@@ -68,7 +69,7 @@ struct World {
     /// The commands without reply, by the cause they carry.
     commands: BTreeMap<String, Command>,
     tickets: u64,
-    actions: Vec<(ActionId, LineId, Level)>,
+    actions: Vec<(ActionId, LineId, Verb)>,
     presses: Vec<PressId>,
     /// The values the fast watcher has heard of.
     heard: BTreeMap<LineName, Value>,
@@ -98,7 +99,7 @@ impl World {
             slow_count: 0,
             slow_held: false,
         };
-        for text in &NAMES[..6] {
+        for text in &NAMES[..7] {
             world.add_line(text);
         }
         for (line, on) in [("KEY", Trigger::Press), ("KEY", Trigger::Release), ("BELL", Trigger::Press)] {
@@ -120,9 +121,13 @@ impl World {
 
     fn add_line(&mut self, text: &str) {
         let spec = if text.len() == 1 { LineSpec::output(name(text)) } else { LineSpec::input(name(text)) };
+        // E always, and D by turns.
+        let is_far = text == "E" || (text == "D" && self.tickets % 2 == 1);
+        let keeper = if is_far { Keeper::Far } else { Keeper::Board };
+        let spec = LineSpec { keeper, ..spec };
         let direction = spec.direction;
         let id = self.board.add_line(self.now, spec).unwrap();
-        self.lines.insert(name(text), Expected { id, direction, value: Value::Unknown, acting: None });
+        self.lines.insert(name(text), Expected { id, direction, keeper, value: Value::Unknown, acting: Vec::new() });
     }
 
     fn step(&mut self) {
@@ -148,23 +153,22 @@ impl World {
         let sets = (0..count).map(|_| set()).collect();
         let deadline = (self.random.below(2) == 0).then(|| self.now + Duration::from_millis(self.random.below(30)));
         let cause = self.tickets.to_string();
-        let command = Command { ticket: Ticket(self.tickets), cause: cause.as_str().into(), sets, deadline };
+        let command = Command { ticket: Ticket(self.tickets), cause: cause.as_str().into(), sets, deadline, hops: 3 };
         self.commands.insert(cause, command.clone());
         self.board.handle(self.now, Fact::Command(command));
     }
 
     /// Settles any line that a back-end was told; it may be of an action that was abandoned.
     fn acted(&mut self) {
-        let Some((action, line, level)) = self.random.take(&mut self.actions) else { return };
-        let outcome = self.random.outcome();
-        if let Some(expected) =
-            self.lines.values_mut().find(|expected| expected.acting == Some(action) && expected.id == line)
-        {
-            expected.acting = None;
-            match outcome {
-                Ok(()) => expected.value = level.into(),
-                Err(Failure::NotDone(_)) => {}
-                Err(Failure::Unknown(_)) => expected.value = Value::Unknown,
+        let Some((action, line, verb)) = self.random.take(&mut self.actions) else { return };
+        let outcome = self.random.outcome().map(|()| if verb == Verb::Off { Value::Off } else { Value::On });
+        let mut lines = self.lines.values_mut();
+        if let Some(expected) = lines.find(|expected| expected.acting.contains(&action) && expected.id == line) {
+            expected.acting.retain(|other| *other != action);
+            match (expected.keeper, &outcome) {
+                (Keeper::Far, _) | (_, Err(Failure::NotDone(_))) => {}
+                (_, Ok(value)) => expected.value = *value,
+                (_, Err(Failure::Unknown(_))) => expected.value = Value::Unknown,
             }
         }
         self.board.handle(self.now, Fact::Acted { action, line, outcome });
@@ -233,7 +237,7 @@ impl World {
         let direction = self.random.pick(&[Direction::Input, Direction::Output]);
         let expected = self.lines.get_mut(&name("C")).unwrap();
         if expected.direction != direction {
-            *expected = Expected { direction, value: Value::Unknown, acting: None, ..*expected };
+            *expected = Expected { direction, value: Value::Unknown, acting: Vec::new(), ..*expected };
         }
         self.board.set_direction(self.now, &name("C"), direction).unwrap();
     }
@@ -241,7 +245,10 @@ impl World {
     fn hear(&mut self) {
         while let Some(instruction) = self.board.poll() {
             match instruction {
-                Instruction::Act { action, sets, cause, deadline } => self.hear_act(action, &sets, &cause, deadline),
+                Instruction::Act { action, sets, cause, deadline, hops } => {
+                    assert_eq!(hops, if self.commands.contains_key(cause.as_str()) { 3 } else { 0 });
+                    self.hear_act(action, &sets, &cause, deadline);
+                }
                 Instruction::Reply { ticket, result } => self.hear_reply(ticket, result),
                 Instruction::Notify { watcher: FAST, event, missed } => {
                     assert_eq!((event.seq, missed), (self.heard_seq + 1, 0), "a gap for the fast watcher");
@@ -270,22 +277,28 @@ impl World {
         }
     }
 
-    fn hear_act(&mut self, action: ActionId, sets: &[(LineId, Level)], cause: &Cause, deadline: Option<Duration>) {
+    fn hear_act(&mut self, action: ActionId, sets: &[(LineId, Verb)], cause: &Cause, deadline: Option<Duration>) {
         assert!(deadline.is_none_or(|deadline| deadline > self.now), "a late action");
         let command = self.commands.get(cause.as_str());
-        for (index, &(id, level)) in sets.iter().enumerate() {
+        for (index, &(id, told)) in sets.iter().enumerate() {
             let (name, line) = self.lines.iter_mut().find(|(_, line)| line.id == id).unwrap();
-            assert_eq!((line.direction, line.acting.replace(action)), (Direction::Output, None));
+            assert_eq!(line.direction, Direction::Output);
+            match line.keeper {
+                Keeper::Board => assert_eq!(line.acting, [], "one at a time"),
+                Keeper::Far => assert!(line.acting.iter().all(|before| *before < action), "in the order they came"),
+            }
+            line.acting.push(action);
             if let Some(command) = command {
                 let (asked, verb) = &command.sets[index];
-                let wanted = match (verb, line.value) {
-                    (Verb::On, _) | (Verb::Toggle, Value::Off) => Level::On,
-                    _ => Level::Off,
+                let wanted = match (verb, line.keeper, line.value) {
+                    (Verb::Toggle, Keeper::Board, Value::Off) => Verb::On,
+                    (Verb::Toggle, Keeper::Board, Value::On) => Verb::Off,
+                    (verb, ..) => *verb,
                 };
-                assert_eq!((asked, wanted), (name, level));
-                assert!(*verb != Verb::Toggle || line.value != Value::Unknown);
+                assert_eq!((asked, wanted), (name, told));
+                assert!(told != Verb::Toggle || line.keeper == Keeper::Far);
             }
-            self.actions.push((action, id, level));
+            self.actions.push((action, id, told));
         }
     }
 

@@ -2,9 +2,11 @@
 
 mod fifo;
 mod log;
+mod remote;
 
 pub(crate) use fifo::{Fifo, Line as FifoLine};
 pub(crate) use log::Log;
+pub(crate) use remote::{Errand, HOPS_MAX, Remotes, Told};
 
 use crate::config::{LineConfig, LineKind};
 use crate::error::ProcessError;
@@ -20,6 +22,8 @@ pub(crate) enum Back {
     Fifo(Fifo),
     /// Is memory alone.
     Virtual,
+    /// Is another server's, and [`Remotes`] asks that.
+    Remote,
 }
 
 impl Back {
@@ -29,6 +33,7 @@ impl Back {
             LineKind::Log => Ok(Back::Log(Log::new(line.name.as_str(), syslog))),
             LineKind::Fifo { path, mode } => Fifo::open(path, *mode, made).map(Back::Fifo),
             LineKind::Virtual(_) => Ok(Back::Virtual),
+            LineKind::Remote { .. } => Ok(Back::Remote),
         }
     }
 

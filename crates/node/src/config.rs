@@ -45,6 +45,9 @@ pub const PROCESSES_MAX: usize = 64;
 /// The most endpoints that one process serves: each is a descriptor that is never closed.
 pub const ENDPOINTS_MAX: usize = 16;
 
+/// The most endpoints that the remote lines of one process lead to: each is a connection that is kept.
+pub const FAR_MAX: usize = 64;
+
 /// The syslog socket, by default.
 pub const SYSLOG_DEFAULT: &str = "/dev/log";
 

@@ -68,7 +68,7 @@ impl Deliveries {
         let command = &send[step];
         self.presses.insert(press, Under { left: to.len().max(1), answers: Vec::new() });
         if to.is_empty() {
-            let ticket = front.command(sets(command), Cause::from(self.words(rule)), Some(deadline));
+            let ticket = front.command(sets(command), Cause::from(self.words(rule)), Some(deadline), 0);
             self.commands.insert(ticket, press);
             return;
         }

@@ -3,11 +3,12 @@
 mod answer;
 mod watchers;
 
+use crate::back::{Back, HOPS_MAX};
 use crate::config::{Language, ProcessConfig, Serve};
 use crate::console::Seldom;
 use crate::plant::{Effect, Plant};
 pub(crate) use answer::verb;
-use answer::{code_of, names, put_lines, put_values, value_word};
+use answer::{Words, code_of, names, put_lines, put_values, value_word};
 use soquete::{Clock, ConnectionId, Ending, Exchange, Handler, Hub, Peer, Responder, Tongue};
 use soquete_board::{Cause, Command as Sets, Direction, Fact, LineName, Refusal, Ticket, Value, Verb};
 use soquete_proto::handshake::Code;
@@ -35,8 +36,10 @@ pub(crate) struct Front {
     pub(crate) refusals: Seldom,
     /// Who asked for the status, which is put together outside of the turn.
     pub(crate) status_asked: Vec<Responder>,
-    /// Answers that were not there at once.
+    /// Who waits for an answer that was not there at once.
     waiting: HashMap<Ticket, Responder>,
+    /// Answers that are given behind the events of this turn.
+    held: Vec<(Responder, Words)>,
     /// The answer to the command that is being taken, and those to commands of rules.
     answered: Vec<(Ticket, Answer)>,
     /// Effects that concern neither answers nor watchers.
@@ -57,6 +60,7 @@ impl Front {
             refusals: Seldom::new("refused connections"),
             status_asked: Vec::new(),
             waiting: HashMap::new(),
+            held: Vec::new(),
             answered: Vec::new(),
             effects: Vec::new(),
             names: HashMap::new(),
@@ -68,10 +72,16 @@ impl Front {
     }
 
     /// Gives the board a command; its answer is in [`take_answer`](Front::take_answer), at once or later.
-    pub(crate) fn command(&mut self, sets: Vec<(LineName, Verb)>, cause: Cause, deadline: Option<Duration>) -> Ticket {
+    pub(crate) fn command(
+        &mut self,
+        sets: Vec<(LineName, Verb)>,
+        cause: Cause,
+        deadline: Option<Duration>,
+        hops: u8,
+    ) -> Ticket {
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
-        self.plant.handle(Clock::now(), Fact::Command(Sets { ticket, cause, sets, deadline }));
+        self.plant.handle(Clock::now(), Fact::Command(Sets { ticket, cause, sets, deadline, hops }));
         self.sort_effects();
         ticket
     }
@@ -87,7 +97,7 @@ impl Front {
         while let Some(effect) = self.plant.next_effect() {
             match effect {
                 Effect::Reply { ticket, result } => match self.waiting.remove(&ticket) {
-                    Some(responder) => answer::respond(responder, &result),
+                    Some(responder) => self.held.push((responder, answer::words(&result))),
                     None => self.answered.push((ticket, result)),
                 },
                 Effect::Notify { watcher, event, missed } => {
@@ -108,7 +118,7 @@ impl Front {
         !self.effects.is_empty()
     }
 
-    /// Tells watchers what they are to hear, as far as they take it.
+    /// Tells watchers what they are to hear, as far as they take it; then come the answers that were held for it.
     pub(crate) fn tell_watchers(&mut self, hub: &mut Hub) {
         while let Some(connection) = hub.next_drained() {
             self.watchers.drained(connection);
@@ -119,16 +129,32 @@ impl Front {
             self.watchers = watchers;
             self.sort_effects();
         }
+        for (responder, words) in self.held.drain(..) {
+            match words {
+                Ok(answer) => responder.reply(answer.as_bytes()),
+                Err((code, why)) => responder.refuse(code, &why),
+            }
+        }
+    }
+
+    /// Answers; behind the events of what happened before, where the connection watches: so a client that has both
+    /// knows from the events alone what is so.
+    fn reply(&mut self, exchange: Exchange<'_>, answer: &str) {
+        if exchange.tongue == Tongue::Frames && self.watchers.has_any(exchange.connection()) {
+            self.held.push((exchange.later(), Ok(answer.to_owned())));
+        } else {
+            reply(exchange, answer);
+        }
     }
 
     fn obey(&mut self, exchange: Exchange<'_>, command: Command<'_>) {
         match command {
             Command::Set(sets) => self.set(exchange, sets),
             Command::Get(asked) => match names(&asked).and_then(|names| self.values(&names)) {
-                Ok(values) => reply(exchange, &put_values(&values)),
+                Ok(values) => self.reply(exchange, &put_values(&values)),
                 Err(refusal) => self.refuse(exchange, &refusal),
             },
-            Command::Lines => reply(exchange, &put_lines(&self.plant.board)),
+            Command::Lines => self.reply(exchange, &put_lines(&self.plant.board)),
             Command::Watch(asked) => self.watch(exchange, &asked),
             Command::Help => {
                 let mut help = format!("OK {}", text::HELP.len());
@@ -153,9 +179,9 @@ impl Front {
             Err(refusal) => return self.refuse(exchange, &refusal),
         };
         let cause = cause_of(&exchange);
-        let ticket = self.command(sets, cause, exchange.deadline);
+        let ticket = self.command(sets, cause, exchange.deadline, exchange.hops);
         match self.take_answer(ticket) {
-            Some(Ok(values)) => reply(exchange, &put_values(&values)),
+            Some(Ok(values)) => self.reply(exchange, &put_values(&values)),
             Some(Err(refusal)) => self.refuse(exchange, &refusal),
             None => drop(self.waiting.insert(ticket, exchange.later())),
         }
@@ -186,6 +212,9 @@ impl Front {
             if line.direction() == Direction::Input { Ok(line.id()) } else { Err(Refusal::NotAnInput(name)) }
         });
         match line {
+            Ok(line) if self.plant.wired(line).is_some_and(|wired| matches!(wired.back, Back::Remote)) => {
+                exchange.refuse(Code::Refused, &format!("{name} is a line of another server; it is pressed there"));
+            }
             Ok(line) => {
                 let pressed = self.plant.wired(line).map_or(name, |wired| wired.name.as_str()).to_owned();
                 let now = Clock::now();
@@ -219,6 +248,10 @@ impl Handler for Front {
         }
         if !exchange.name.is_empty() && !self.names.contains_key(&exchange.connection()) {
             self.names.insert(exchange.connection(), exchange.name.to_owned());
+        }
+        if exchange.hops >= HOPS_MAX {
+            let why = format!("it has passed {HOPS_MAX} servers: a loop of relays?");
+            return exchange.refuse(Code::Refused, &why);
         }
         let payload = exchange.payload;
         if self.control_service == Some(exchange.service) {

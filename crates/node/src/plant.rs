@@ -1,13 +1,13 @@
 //! The board, and what is behind its lines: instructions about lines are carried out here, the others are handed on.
 
-use crate::back::Back;
-use crate::config::{ProcessConfig, RuleConfig};
+use crate::back::{Back, Errand, Remotes, Told};
+use crate::config::{LineConfig, ProcessConfig, RuleConfig};
 use crate::console;
 use crate::error::ProcessError;
-use soquete::Clock;
+use soquete::{Clock, Hub};
 use soquete_board::{
-    Board, Cause, Direction, Event, Fact, Instruction, Level, LineId, LineName, LineSpec, Outcome, PressId, Refusal,
-    RuleId, RuleSpec, Ticket, Value, WatcherId,
+    Board, Cause, Direction, Event, Fact, Failure, Instruction, Keeper, Level, LineId, LineName, LineSpec, Outcome,
+    PressId, Refusal, RuleId, RuleSpec, Taken, Ticket, Value, Verb, WatcherId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -47,9 +47,9 @@ pub(crate) struct Wired {
 }
 
 /// The board with its lines wired.
-#[derive(Debug)]
 pub(crate) struct Plant {
     pub(crate) board: Board,
+    pub(crate) remotes: Remotes,
     wired: BTreeMap<LineId, Wired>,
     effects: VecDeque<Effect>,
     /// Whether what is carried out is a value for start or stop and not a command.
@@ -63,14 +63,14 @@ impl Plant {
     pub(crate) fn new(config: &ProcessConfig, made: &[u64]) -> Result<Self, ProcessError> {
         let now = Clock::now();
         let mut board = Board::new();
-        let mut wired = BTreeMap::new();
+        let (mut wired, mut ids) = (BTreeMap::new(), Vec::new());
         for line in &config.lines {
             let back = Back::new(line, config.syslog.as_deref(), made)?;
-            let direction = line.kind.direction();
-            let spec =
-                LineSpec { name: line.name.clone(), direction, start: line.start, stop: line.stop, safe: line.safe };
-            let id = board.add_line(now, spec).map_err(refused)?;
-            if direction == Direction::Input {
+            let (direction, keeper) = (line.kind.direction(), line.kind.keeper());
+            let LineConfig { name, start, stop, safe, .. } = line.clone();
+            let id = board.add_line(now, LineSpec { name, direction, keeper, start, stop, safe }).map_err(refused)?;
+            ids.push(id);
+            if direction == Direction::Input && keeper == Keeper::Board {
                 let cause = Cause::from("start");
                 board.handle(now, Fact::Confirmed { line: id, level: Level::Off, cause });
             }
@@ -79,7 +79,8 @@ impl Plant {
         for rule in &config.rules {
             board.add_rule(spec_of(rule)?).map_err(refused)?;
         }
-        Ok(Plant { board, wired, effects: VecDeque::new(), is_preset: false })
+        let remotes = Remotes::new(config, &ids);
+        Ok(Plant { board, remotes, wired, effects: VecDeque::new(), is_preset: false })
     }
 
     /// Gives the outputs their start values.
@@ -109,11 +110,9 @@ impl Plant {
     pub(crate) fn carry_out(&mut self, now: Duration) {
         while let Some(instruction) = self.board.poll() {
             let effect = match instruction {
-                Instruction::Act { action, sets, cause, .. } => {
-                    for (line, level) in sets {
-                        let outcome = self.set(line, level, &cause);
-                        self.board.handle(now, Fact::Acted { action, line, outcome });
-                    }
+                Instruction::Act { action, sets, cause, deadline, hops } => {
+                    let is_preset = self.is_preset;
+                    self.act(now, sets, &Errand { action, cause, deadline, hops, is_preset });
                     continue;
                 }
                 Instruction::Reply { ticket, result } => Effect::Reply { ticket, result },
@@ -127,21 +126,90 @@ impl Plant {
         }
     }
 
-    fn set(&mut self, line: LineId, level: Level, cause: &Cause) -> Outcome {
+    /// Does what is to be done here, and asks far ends for the rest.
+    fn act(&mut self, now: Duration, sets: Vec<(LineId, Verb)>, errand: &Errand) {
+        let mut far: BTreeMap<usize, Vec<(LineId, Verb)>> = BTreeMap::new();
+        for (line, verb) in sets {
+            if let Some(end) = self.remotes.leads_to(line) {
+                far.entry(end).or_default().push((line, verb));
+            } else {
+                let outcome = self.set(line, verb, &errand.cause);
+                self.board.handle(now, Fact::Acted { action: errand.action, line, outcome });
+            }
+        }
+        for (end, sets) in far {
+            self.remotes.request(now, end, &sets, errand.clone());
+        }
+    }
+
+    /// Hears what far ends have told, and tells the board.
+    pub(crate) fn hear_remotes(&mut self, now: Duration, hub: &mut Hub) {
+        self.remotes.drive(now, hub);
+        self.take_told(now);
+    }
+
+    /// Gives up what far ends were asked for: all of it, or only what clients wanted and was never sent.
+    pub(crate) fn give_up_remotes(&mut self, now: Duration, all: bool) {
+        self.remotes.give_up(all);
+        self.take_told(now);
+    }
+
+    fn take_told(&mut self, now: Duration) {
+        while let Some(told) = self.remotes.next() {
+            let fact = match told {
+                Told::Acted { errand, line, outcome } => self.acted(errand, line, outcome),
+                Told::Value { line, value, cause } => self.changed(now, line, value, cause),
+            };
+            self.handle(now, fact);
+        }
+    }
+
+    fn acted(&self, errand: Errand, line: LineId, outcome: Taken) -> Fact {
+        let Errand { action, cause, is_preset, .. } = errand;
+        let name = self.wired.get(&line).map_or("", |wired| wired.name.as_str());
+        match &outcome {
+            Ok(value) => console::say(&format!("{name} {value}, by {cause}")),
+            // Whoever asked is told; of these nobody would hear.
+            Err(failure) if is_preset => console::say(&format!("{name}: its value for the {cause}: {failure}")),
+            Err(_) => {}
+        }
+        Fact::Acted { action, line, outcome }
+    }
+
+    /// Says what the news of a remote line are: an edge, where an input had the other value, and otherwise no rule hears
+    /// of it. What it did while nobody could tell is not made up for.
+    fn changed(&self, now: Duration, line: LineId, value: Value, cause: Cause) -> Fact {
+        let known = self.wired.get(&line).and_then(|wired| self.board.line(&wired.name));
+        let was_known =
+            known.is_some_and(|known| known.direction() == Direction::Input && known.value() != Value::Unknown);
+        let level = match value {
+            Value::On => Level::On,
+            Value::Off => Level::Off,
+            _ => return Fact::Lost { line, cause },
+        };
+        if was_known { Fact::Edge { line, level, at: now } } else { Fact::Confirmed { line, level, cause } }
+    }
+
+    fn set(&mut self, line: LineId, verb: Verb, cause: &Cause) -> Taken {
+        let level = match verb {
+            Verb::On => Level::On,
+            Verb::Off => Level::Off,
+            Verb::Toggle => return Err(Failure::NotDone("the board has not said what to".into())),
+        };
         let Some(wired) = self.wired.get_mut(&line) else {
-            return Err(soquete_board::Failure::NotDone("nothing is behind this line".into()));
+            return Err(Failure::NotDone("nothing is behind this line".into()));
         };
         // An output that was never set is off.
         let was_on = self.board.line(&wired.name).is_some_and(|line| line.value() == Value::On);
         let is_change = was_on != (level == Level::On);
         if self.is_preset && !is_change {
-            return Ok(());
+            return Ok(level.into());
         }
         let outcome = wired.back.set(level);
         if outcome.is_ok() && is_change {
             console::say(&format!("{} {}, by {cause}", wired.name, Value::from(level)));
         }
-        outcome
+        outcome.map(|()| level.into())
     }
 
     /// Returns the next thing that the board wants of somebody else.
@@ -176,7 +244,7 @@ impl Plant {
     pub(crate) fn fifos_made(&self) -> Vec<u64> {
         let made = self.wired.values().filter_map(|wired| match &wired.back {
             Back::Fifo(fifo) => fifo.made(),
-            Back::Log(_) | Back::Virtual => None,
+            Back::Log(_) | Back::Virtual | Back::Remote => None,
         });
         made.collect()
     }

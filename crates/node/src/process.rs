@@ -174,6 +174,7 @@ impl Process {
 
     /// Delivers and reports until nothing follows any more, then tells the watchers.
     fn settle(&mut self, now: Duration) {
+        self.front.plant.hear_remotes(now, &mut self.hub);
         loop {
             self.front.sort_effects();
             for effect in self.front.take_effects() {
@@ -193,6 +194,7 @@ impl Process {
                 break;
             }
         }
+        self.front.plant.remotes.send(now, &mut self.hub);
         self.front.tell_watchers(&mut self.hub);
     }
 
@@ -281,7 +283,7 @@ impl Process {
         }
         match &mut self.front.plant.wired_mut(line)?.back {
             Back::Fifo(fifo) => fifo.next_line(),
-            Back::Log(_) | Back::Virtual => None,
+            Back::Log(_) | Back::Virtual | Back::Remote => None,
         }
     }
 
@@ -294,7 +296,8 @@ impl Process {
         }
         let retries = self.fifos.iter().filter_map(|watch| watch.retry_at).min();
         let lines = [self.front.refusals.timeout(), self.ignored.timeout()].into_iter().flatten().min();
-        let times = [until, self.front.plant.board.timeout(), self.deliveries.timeout(), lines, retries];
+        let Plant { board, remotes, .. } = &mut self.front.plant;
+        let times = [until, board.timeout(), remotes.timeout(), self.deliveries.timeout(), lines, retries];
         times.into_iter().flatten().min()
     }
 
@@ -331,13 +334,16 @@ impl Process {
         self.settle(now);
         // What was never sent is not done and can be said so at once; what was sent may still be answered.
         self.deliveries.give_up(false, &mut self.hub);
+        self.front.plant.give_up_remotes(now, false);
         self.settle(now);
         while Clock::now() < until && !(self.front.plant.board.is_idle() && self.front.plant.presses_waiting() == 0) {
             self.turn(Some(until))?;
         }
         self.deliveries.give_up(true, &mut self.hub);
+        self.front.plant.give_up_remotes(Clock::now(), true);
         self.settle(Clock::now());
         self.deliveries.close(&mut self.hub);
+        self.front.plant.remotes.close(&mut self.hub);
         self.hub.goodbye("the process stops", &mut self.front);
         self.hub.drain(GOODBYE_TIMEOUT, &mut self.front);
         self.journal.close();

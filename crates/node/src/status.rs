@@ -34,7 +34,7 @@ pub struct LineStatus {
     pub name: String,
     /// `input` or `output`.
     pub direction: String,
-    /// What is behind it, as in the configuration: `log`, `fifo:/tmp/tcp_file`, `virtual`.
+    /// What is behind it, as in the configuration: `log`, `fifo:/tmp/tcp_file`, `virtual`, `remote`.
     pub kind: String,
     /// `on`, `off` or `unknown`.
     pub value: String,
@@ -42,6 +42,21 @@ pub struct LineStatus {
     pub since_us: Option<u64>,
     /// Who changed it last.
     pub by: Option<String>,
+    /// Where it leads; nothing where it is not remote.
+    pub far: Option<FarStatus>,
+}
+
+/// The far end of a remote line at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FarStatus {
+    /// Where it is served, as a URL.
+    pub at: String,
+    /// What it is called there.
+    pub line: String,
+    /// Whether there is a connection.
+    pub connected: bool,
+    /// Why there is none; nothing where there is one, or none was tried yet.
+    pub trouble: Option<String>,
 }
 
 /// A rule at a moment.

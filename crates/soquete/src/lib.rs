@@ -45,7 +45,7 @@ pub use hub::{
     SourceId, Stopper, Tongue,
 };
 pub use listener::{ListenOptions, Listener};
-pub use outbound::{Announcement, Outbound, Shot};
+pub use outbound::{Announcement, News, Outbound, Shot};
 pub use resolve::{ADDRESSES_MAX, LOOKUPS_MAX, resolve, resolve_then};
 pub use server::Server;
 pub use soquete_proto::handshake::{Code, EventHead};

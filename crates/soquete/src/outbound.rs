@@ -26,11 +26,35 @@ const READS_MAX: usize = 16;
 /// The first and the longest pause between two attempts to connect.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 
+/// What a client on the loop hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// It is connected, and the handshake is done. No subscription of an earlier connection is in force.
+    Opened,
+    /// The connection was lost, or could not be made: why.
+    Lost(String),
+    /// A request ended.
+    Ended {
+        /// The request's id.
+        id: u32,
+        /// How.
+        outcome: Outcome,
+    },
+    /// Something happened that a request subscribed to.
+    Event {
+        /// The subscribing request's id.
+        id: u32,
+        /// The application's octets.
+        payload: Vec<u8>,
+    },
+}
+
 /// A client of one endpoint on the loop of a [`Hub`], in frames.
 ///
 /// Requests are given with [`request`](Outbound::request); [`drive`](Outbound::drive) does what can be done without
 /// blocking. It is to be called after a request, when [`owns`](Outbound::owns) says that a watched descriptor is its own,
-/// and at [`timeout`](Outbound::timeout). [`next_outcome`](Outbound::next_outcome) tells how requests ended.
+/// and at [`timeout`](Outbound::timeout). [`next_news`](Outbound::next_news) tells how requests ended and what else was
+/// heard, in the order in which it was; to be called after each `drive` until it says nothing.
 pub struct Outbound {
     endpoint: Endpoint,
     core: Core,
@@ -40,8 +64,9 @@ pub struct Outbound {
     backoff: Backoff,
     retry_at: Duration,
     busy_at: Duration,
-    outcomes: VecDeque<(u32, Outcome)>,
+    news: VecDeque<News>,
     trouble: Option<String>,
+    keeps_open: bool,
 }
 
 impl Outbound {
@@ -57,9 +82,16 @@ impl Outbound {
             backoff: Backoff::new(PAUSES.0, PAUSES.1),
             retry_at: Duration::ZERO,
             busy_at: Duration::ZERO,
-            outcomes: VecDeque::new(),
+            news: VecDeque::new(),
             trouble: None,
+            keeps_open: false,
         }
+    }
+
+    /// Has it connected all the time from now on, with requests or without, since it waits for events: it does not close
+    /// when there is no work, comes back after a cut, and pings a server of which it hears nothing.
+    pub fn keep_open(&mut self) {
+        self.keeps_open = true;
     }
 
     /// Returns where it connects.
@@ -96,18 +128,33 @@ impl Outbound {
         self.wire.source() == Some(source)
     }
 
-    /// Returns the next request that ended, with its id.
+    /// Returns what was heard next.
+    pub fn next_news(&mut self) -> Option<News> {
+        self.news.pop_front()
+    }
+
+    /// Returns the next request that ended, with its id; what else was heard before it is passed over.
     pub fn next_outcome(&mut self) -> Option<(u32, Outcome)> {
-        self.outcomes.pop_front()
+        loop {
+            match self.news.pop_front()? {
+                News::Ended { id, outcome } => return Some((id, outcome)),
+                News::Opened | News::Lost(_) | News::Event { .. } => {}
+            }
+        }
     }
 
     /// Returns when [`drive`](Outbound::drive) has something to do if nothing becomes ready before.
     pub fn timeout(&mut self) -> Option<Duration> {
+        if !self.news.is_empty() {
+            return Some(Duration::ZERO);
+        }
         let wanted = match &self.wire {
-            Wire::None if self.core.unanswered() > 0 => Some(self.retry_at),
+            Wire::None if self.wants_connection() => Some(self.retry_at),
             Wire::None => None,
             Wire::Resolving(..) | Wire::Connecting { .. } => Some(self.retry_at),
-            Wire::Connected { .. } | Wire::Aimed { .. } | Wire::Carried { .. } => Some(self.busy_at + IDLE),
+            Wire::Connected { .. } | Wire::Aimed { .. } | Wire::Carried { .. } => {
+                (!self.keeps_open).then_some(self.busy_at + IDLE)
+            }
         };
         wanted.into_iter().chain(self.core.timeout()).chain(self.wire.timeout()).min()
     }
@@ -128,13 +175,17 @@ impl Outbound {
                 Verdict::NotDone(why) => Outcome::NotDone(self.explained(&why.to_string())),
                 Verdict::Unknown(why) => Outcome::Unknown(self.explained(&why.to_string())),
             };
-            self.outcomes.push_back((id, outcome));
+            self.news.push_back(News::Ended { id, outcome });
         }
-        if self.core.unanswered() > 0 {
+        if self.wants_connection() {
             self.busy_at = now;
         } else if now >= self.busy_at + IDLE {
             self.close(hub);
         }
+    }
+
+    fn wants_connection(&self) -> bool {
+        self.keeps_open || self.core.unanswered() > 0
     }
 
     /// Adds what the latest attempt to connect failed with.
@@ -145,7 +196,7 @@ impl Outbound {
     /// Goes on with connecting where there is something to send; returns why it failed.
     fn connect(&mut self, hub: &mut Hub, now: Duration) -> Option<String> {
         if matches!(self.wire, Wire::None) {
-            if self.core.unanswered() == 0 || now < self.retry_at {
+            if !self.wants_connection() || now < self.retry_at {
                 return None;
             }
             self.retry_at = now + wire::CONNECT_TIMEOUT;
@@ -191,18 +242,26 @@ impl Outbound {
                 Some(Event::Welcome(_)) => {
                     self.backoff.reset();
                     self.trouble = None;
+                    if self.keeps_open {
+                        self.core.expect_events();
+                    }
+                    self.news.push_back(News::Opened);
                 }
                 Some(Event::Rejected(reason)) => return Err(format!("rejected: {}", reason.text)),
-                Some(Event::Reply { id, payload }) => self.outcomes.push_back((id, Outcome::Done(payload.to_vec()))),
+                Some(Event::Reply { id, payload }) => {
+                    self.news.push_back(News::Ended { id, outcome: Outcome::Done(payload.to_vec()) });
+                }
                 Some(Event::Error { id, reason }) => {
                     let text = reason.text.to_owned();
                     let is_not_done = reason.code.is_not_done();
                     let outcome = if is_not_done { Outcome::NotDone(text) } else { Outcome::Unknown(text) };
-                    self.outcomes.push_back((id, outcome));
+                    self.news.push_back(News::Ended { id, outcome });
+                }
+                Some(Event::Event { id, payload, .. }) => {
+                    self.news.push_back(News::Event { id, payload: payload.to_vec() });
                 }
                 // What it took up it still answers; then it closes.
-                Some(Event::Goodbye(_)) => {}
-                Some(Event::Event { .. } | Event::Message { .. }) => {}
+                Some(Event::Goodbye(_) | Event::Message { .. }) => {}
             }
         }
         let used = self.input.len() - rest.len();
@@ -214,10 +273,12 @@ impl Outbound {
         self.wire.close(hub);
         self.core.disconnected();
         self.trouble = Some(why.to_owned());
+        self.news.push_back(News::Lost(why.to_owned()));
         self.retry_at = now + self.backoff.next(crate::entropy::random_u64());
     }
 
-    /// Says goodbye and closes; requests that wait keep waiting, and connect again.
+    /// Says goodbye and closes; requests that wait keep waiting, and connect again, as does a client that is to be
+    /// [kept open](Outbound::keep_open).
     pub fn close(&mut self, hub: &mut Hub) {
         if self.core.is_open() {
             self.core.goodbye(&mut self.out);

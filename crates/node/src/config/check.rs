@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use soquete::{Endpoint, UnixName};
+use soquete::{Endpoint, Host, UnixName};
 use soquete_board::{Direction, LINES_MAX, LINES_PER_COMMAND_MAX, LineName, RULES_MAX};
 use soquete_proto::lines::LINE_MAX_BYTES;
 use soquete_proto::text;
 
 use super::{
-    BACKLOG_MAX, COMMANDS_MAX, Counted, Delivery, ENDPOINTS_MAX, LineKind, Mistake, NETWORKS_MAX, PROCESSES_MAX, Place,
-    Problem, ProcessConfig, RuleConfig, Serve, TARGETS_MAX, Timeout,
+    BACKLOG_MAX, COMMANDS_MAX, Counted, Delivery, ENDPOINTS_MAX, FAR_MAX, LineKind, Mistake, NETWORKS_MAX,
+    PROCESSES_MAX, Place, Problem, ProcessConfig, RuleConfig, Serve, TARGETS_MAX, Timeout,
 };
 
 /// The largest mode of a file: permissions of owner, group and others.
@@ -64,6 +64,7 @@ impl<'a> Check<'a> {
             Counted::Endpoints => ENDPOINTS_MAX,
             Counted::Networks => NETWORKS_MAX,
             Counted::Lines => LINES_MAX,
+            Counted::Far => FAR_MAX,
             Counted::Rules => RULES_MAX,
             Counted::Commands => COMMANDS_MAX,
             Counted::Targets => TARGETS_MAX,
@@ -126,25 +127,43 @@ impl<'a> Check<'a> {
     /// Checks the lines of a process and returns which way each goes.
     fn lines(&mut self, process: usize, config: &'a ProcessConfig) -> HashMap<&'a LineName, Direction> {
         self.count(Place::Process(process), Counted::Lines, config.lines.len());
-        let mut directions = HashMap::new();
+        let (mut directions, mut far) = (HashMap::new(), HashSet::new());
         for (nth, line) in config.lines.iter().enumerate() {
             let place = Place::Line { process, nth };
             if directions.insert(&line.name, line.kind.direction()).is_some() {
                 self.found(place, Problem::RepeatedLine(line.name.clone()));
             }
-            if let LineKind::Fifo { path, mode } = &line.kind {
-                if !path.is_absolute() {
-                    self.found(place, Problem::RelativeFifo(path.clone()));
+            match &line.kind {
+                LineKind::Fifo { path, mode } => self.fifo(place, path, *mode),
+                LineKind::Remote { at, .. } => {
+                    far.insert(at);
+                    self.remote(place.at(), at, &config.serve);
                 }
-                if !self.fifos.insert(path) {
-                    self.found(place, Problem::RepeatedFifo(path.clone()));
-                }
-                if *mode > MODE_MAX {
-                    self.found(place, Problem::BadMode(*mode));
-                }
+                LineKind::Log | LineKind::Virtual(_) => {}
             }
         }
+        self.count(Place::Process(process), Counted::Far, far.len());
         directions
+    }
+
+    fn fifo(&mut self, place: Place, path: &'a Path, mode: u32) {
+        if !path.is_absolute() {
+            self.found(place, Problem::RelativeFifo(path.to_owned()));
+        }
+        if !self.fifos.insert(path) {
+            self.found(place, Problem::RepeatedFifo(path.to_owned()));
+        }
+        if mode > MODE_MAX {
+            self.found(place, Problem::BadMode(mode));
+        }
+    }
+
+    fn remote(&mut self, place: Place, at: &Endpoint, serve: &[Serve]) {
+        if matches!(at, Endpoint::Tcp { port: 0, .. }) {
+            self.found(place, Problem::NoPort(at.clone()));
+        } else if serve.iter().any(|serve| reaches(at, &serve.at)) {
+            self.found(place, Problem::RelayToItself(at.clone()));
+        }
     }
 
     fn rule(&mut self, place: Place, rule: &RuleConfig, lines: &HashMap<&LineName, Direction>) {
@@ -182,6 +201,21 @@ impl<'a> Check<'a> {
     }
 }
 
+/// Says whether who connects to `at` on this machine comes to who listens at `served`, as far as the two tell: a loop over
+/// names and addresses that they do not is found by the hops.
+fn reaches(at: &Endpoint, served: &Endpoint) -> bool {
+    let (Endpoint::Tcp { host, port }, Endpoint::Tcp { host: other, port: other_port }) = (at, served) else {
+        return at == served;
+    };
+    let is_any = |host: &Host| matches!(host, Host::Ip(ip) if ip.to_canonical().is_unspecified());
+    let is_name = |host: &Host| matches!(host, Host::Name(_));
+    // A name on loopback may be any address of it, and every address of the machine has loopback among them.
+    let is_near = |host: &Host| host.is_loopback() || is_any(host);
+    let is_same = host == other
+        || (is_near(host) && is_near(other) && [host, other].iter().any(|host| is_any(host) || is_name(host)));
+    port == other_port && is_same
+}
+
 /// Checks that a command sets lines; where they are `local`, that they are there and are outputs.
 fn check_command(command: &str, local: Option<&HashMap<&LineName, Direction>>) -> Result<(), Problem> {
     if command.len() > LINE_MAX_BYTES {
@@ -213,7 +247,7 @@ mod tests {
     use soquete_board::Trigger;
 
     use super::*;
-    use crate::config::{LineConfig, TimeoutError};
+    use crate::config::{LineConfig, Network, TimeoutError};
 
     fn name(text: &str) -> LineName {
         text.parse().unwrap()
@@ -314,6 +348,33 @@ mod tests {
     }
 
     #[test]
+    fn a_remote_line_leads_to_another_process() {
+        let remote = |served: &str, at: &str| {
+            let kind = LineKind::Remote { direction: Direction::Output, at: at.parse().unwrap(), line: name("LED") };
+            let mut config = serving(served);
+            config.serve[0]
+                .anyone_from
+                .extend(served.contains("0.0.0.0").then(|| "10.0.0.0/8".parse::<Network>().unwrap()));
+            config.lines.push(LineConfig::new(name("FAR"), kind));
+            check(&[config])
+        };
+        let mistake = |problem| [Mistake { place: Place::At { process: 0, line: 2 }, problem }];
+        for (served, at) in [
+            ("tcp://127.0.0.1:5555", "tcp://127.0.0.1:5555"),
+            ("tcp://0.0.0.0:5555", "tcp://127.0.0.1:5555"),
+            ("tcp://127.0.0.1:5555", "tcp://localhost:5555"),
+            ("unix:@led", "unix:@led"),
+        ] {
+            assert_eq!(remote(served, at), mistake(Problem::RelayToItself(at.parse().unwrap())), "{served} {at}");
+        }
+        for at in ["tcp://127.0.0.1:5556", "tcp://127.0.0.2:5555", "tcp://10.0.0.2:5555", "unix:@led", "tcp://led:5555"]
+        {
+            assert_eq!(remote("tcp://127.0.0.1:5555", at), [], "{at}");
+        }
+        assert_eq!(remote("unix:@led", "tcp://a:0"), mistake(Problem::NoPort("tcp://a:0".parse().unwrap())));
+    }
+
+    #[test]
     fn a_rule_listens_to_an_input_of_its_process() {
         assert_eq!(problem(|p| p.rules[0].line = name("LED")), Some((ON, Problem::NotAnInput(name("LED")))));
         assert_eq!(problem(|p| p.rules[0].line = name("KNOB")), Some((ON, Problem::NoSuchInput(name("KNOB")))));
@@ -386,6 +447,12 @@ mod tests {
         let line = |n: usize| LineConfig::new(name(&format!("L{n}")), LineKind::Log);
         let lines = of(&|p| p.lines.extend((1..LINES_MAX).map(line)));
         assert_eq!(lines, too_many(Counted::Lines, LINES_MAX + 1, LINES_MAX));
+        let far = |n: usize| {
+            let at = format!("unix:@{n}").parse().unwrap();
+            let kind = LineKind::Remote { direction: Direction::Output, at, line: name("LED") };
+            LineConfig::new(name(&format!("L{n}")), kind)
+        };
+        assert_eq!(of(&|p| p.lines.extend((0..=FAR_MAX).map(far))), too_many(Counted::Far, FAR_MAX + 1, FAR_MAX));
         let rules = of(&|p| p.rules = vec![p.rules[0].clone(); RULES_MAX + 1]);
         assert_eq!(rules, too_many(Counted::Rules, RULES_MAX + 1, RULES_MAX));
         assert_eq!(of(&|p| p.rules[0].send = vec!["LED ON".into(); 65]), too_many(Counted::Commands, 65, 64));

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use soquete_board::{Direction, Level, LineName, Preset};
+use soquete::Endpoint;
+use soquete_board::{Direction, Keeper, Level, LineName, Preset};
 
 use super::MODE_DEFAULT;
 
@@ -14,19 +15,20 @@ pub struct LineConfig {
     pub name: LineName,
     /// What it is.
     pub kind: LineKind,
-    /// What an output gets at the start; off by default.
+    /// What an output gets at the start; off by default, and a remote one keeps what it has.
     pub start: Preset,
-    /// What an output gets at a clean stop; off by default.
+    /// What an output gets at a clean stop; off by default, and a remote one keeps what it has.
     pub stop: Preset,
     /// What an output gets when a lease on it ends without renewal; off by default.
     pub safe: Level,
 }
 
 impl LineConfig {
-    /// Makes a line that is off at the start, at a stop and when it is left alone.
+    /// Makes a line that is off at the start, at a stop and when it is left alone; a remote one is not touched at either.
     #[must_use]
     pub fn new(name: LineName, kind: LineKind) -> Self {
-        Self { name, kind, start: Preset::Off, stop: Preset::Off, safe: Level::Off }
+        let preset = kind.preset_default();
+        Self { name, kind, start: preset, stop: preset, safe: Level::Off }
     }
 }
 
@@ -45,10 +47,19 @@ pub enum LineKind {
         /// The permissions of a FIFO that is made, at most 0777; [`MODE_DEFAULT`] by default.
         mode: u32,
     },
+    /// A line of another server, of which this process is a client.
+    Remote {
+        /// Which way it goes here. An input cannot be set from here, whatever it is there.
+        direction: Direction,
+        /// Where it is served, in frames: not by this very process.
+        at: Endpoint,
+        /// What it is called there.
+        line: LineName,
+    },
 }
 
 impl LineKind {
-    /// Reads what an output is: `log` or `virtual`.
+    /// Reads what an output is: `log` or `virtual`. A remote one takes more than a text to say.
     ///
     /// # Errors
     /// The text names an input's kind, one this version does not have, or none.
@@ -61,7 +72,7 @@ impl LineKind {
         }
     }
 
-    /// Reads what an input is: `fifo:/PATH` or `virtual`.
+    /// Reads what an input is: `fifo:/PATH` or `virtual`. A remote one takes more than a text to say.
     ///
     /// # Errors
     /// The text names an output's kind, one this version does not have, or none; the FIFO's path is not absolute.
@@ -82,27 +93,44 @@ impl LineKind {
     pub fn direction(&self) -> Direction {
         match self {
             Self::Log => Direction::Output,
-            Self::Virtual(direction) => *direction,
+            Self::Virtual(direction) | Self::Remote { direction, .. } => *direction,
             Self::Fifo { .. } => Direction::Input,
         }
     }
+
+    /// Tells what an output of this kind gets at the start and at a stop where nothing else is said: off, but for one that
+    /// is another server's.
+    #[must_use]
+    pub fn preset_default(&self) -> Preset {
+        match self.keeper() {
+            Keeper::Board => Preset::Off,
+            Keeper::Far => Preset::Keep,
+        }
+    }
+
+    /// Tells who keeps its value and the order of its commands.
+    pub(crate) fn keeper(&self) -> Keeper {
+        if matches!(self, Self::Remote { .. }) { Keeper::Far } else { Keeper::Board }
+    }
 }
 
-/// Tells a kind that comes with a later version from one that nobody knows.
+/// Tells a kind that comes with a later version from one that nobody knows, and from one with too few or too many words.
 fn unknown(text: &str, direction: Direction) -> LineKindError {
     let is = |kind: &str| text.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
-    match ["gpio", "remote"].into_iter().find(|kind| is(kind)) {
-        Some(kind) => LineKindError::NotYet { kind },
-        None => LineKindError::Unknown { direction },
+    match () {
+        () if is("gpio") => LineKindError::NotYet { kind: "gpio" },
+        () if is("remote") => LineKindError::RemoteAlone,
+        () => LineKindError::Unknown { direction },
     }
 }
 
 impl fmt::Display for LineKind {
-    /// Writes what [`LineKind::output`] or [`LineKind::input`] reads.
+    /// Writes what [`LineKind::output`] or [`LineKind::input`] reads, and `remote`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Log => f.write_str("log"),
             Self::Virtual(_) => f.write_str("virtual"),
+            Self::Remote { .. } => f.write_str("remote"),
             Self::Fifo { path, .. } => write!(f, "fifo:{}", path.display()),
         }
     }
@@ -128,19 +156,26 @@ pub enum LineKindError {
     OnlyInput,
     /// A FIFO without an absolute path of a file.
     NoPath,
+    /// A remote line whose endpoint is not said, or in the same word.
+    RemoteAlone,
 }
 
 impl fmt::Display for LineKindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown { direction: Direction::Output } => f.write_str("unknown output; expected log or virtual"),
-            Self::Unknown { direction: Direction::Input } => {
-                f.write_str("unknown input; expected fifo:/PATH or virtual")
+            Self::Unknown { direction: Direction::Output } => {
+                f.write_str("unknown output; expected log, virtual or remote")
             }
-            Self::NotYet { kind } => write!(f, "this version has no {kind} lines; expected log, fifo:/PATH or virtual"),
-            Self::OnlyOutput => f.write_str("log is an output; expected fifo:/PATH or virtual"),
-            Self::OnlyInput => f.write_str("a fifo is an input; expected log or virtual"),
+            Self::Unknown { direction: Direction::Input } => {
+                f.write_str("unknown input; expected fifo:/PATH, virtual or remote")
+            }
+            Self::NotYet { kind } => {
+                write!(f, "this version has no {kind} lines; expected log, fifo:/PATH, virtual or remote")
+            }
+            Self::OnlyOutput => f.write_str("log is an output; expected fifo:/PATH, virtual or remote"),
+            Self::OnlyInput => f.write_str("a fifo is an input; expected log, virtual or remote"),
             Self::NoPath => f.write_str("no absolute path of a file; expected such as fifo:/tmp/tcp_file"),
+            Self::RemoteAlone => f.write_str("too much or too little; expected remote, and its endpoint as `at`"),
         }
     }
 }
@@ -176,7 +211,7 @@ mod tests {
         let error = LineKind::output("gpio:GPIO17").unwrap_err();
         assert!(error.to_string().starts_with("this version has no gpio lines"));
         assert_eq!(LineKind::input("gpio"), Err(LineKindError::NotYet { kind: "gpio" }));
-        assert_eq!(LineKind::output("remote"), Err(LineKindError::NotYet { kind: "remote" }));
+        assert_eq!(LineKind::output("remote:tcp://10.0.0.2:5555"), Err(LineKindError::RemoteAlone));
     }
 
     #[test]

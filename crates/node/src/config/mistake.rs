@@ -40,6 +40,13 @@ pub enum Place {
         /// Which of its lines.
         nth: usize,
     },
+    /// The endpoint of a remote line.
+    At {
+        /// The process.
+        process: usize,
+        /// Which of its lines.
+        line: usize,
+    },
     /// A rule of a process.
     Rule {
         /// The process.
@@ -75,6 +82,14 @@ pub enum Place {
 }
 
 impl Place {
+    /// Returns the place of the endpoint of the line here; any other place as it is.
+    pub(super) fn at(self) -> Self {
+        match self {
+            Self::Line { process, nth } => Self::At { process, line: nth },
+            _ => self,
+        }
+    }
+
     /// Returns the place of what the rule here is set off by; any other place as it is.
     pub(super) fn on(self) -> Self {
         match self {
@@ -111,6 +126,8 @@ pub enum Counted {
     Networks,
     /// Lines of a process.
     Lines,
+    /// Endpoints that the remote lines of a process lead to.
+    Far,
     /// Rules of a process.
     Rules,
     /// Commands that a rule sends in turn.
@@ -158,6 +175,8 @@ pub enum Problem {
     RelativeFifo(PathBuf),
     /// Two lines read this FIFO, and each would take presses from the other.
     RepeatedFifo(PathBuf),
+    /// A remote line leads to an endpoint that its own process serves.
+    RelayToItself(Endpoint),
     /// The line of a rule is none of its process.
     NoSuchInput(LineName),
     /// The line of a rule is an output.
@@ -188,7 +207,7 @@ pub enum Problem {
     NotAnOutput(LineName),
     /// A rule without `to` is to be delivered as text.
     TextToItself,
-    /// A rule sends to port 0, at which nobody listens.
+    /// A rule sends or a remote line leads to port 0, at which nobody listens.
     NoPort(Endpoint),
     /// A rule sends to an endpoint twice.
     RepeatedTarget(Endpoint),
@@ -211,6 +230,7 @@ impl fmt::Display for Counted {
             Self::Endpoints => "endpoints served by one process",
             Self::Networks => "networks of one endpoint",
             Self::Lines => "lines of one process",
+            Self::Far => "endpoints of the remote lines of one process",
             Self::Rules => "rules of one process",
             Self::Commands => "commands of one rule",
             Self::Targets => "endpoints of one rule",
@@ -244,6 +264,9 @@ impl fmt::Display for Problem {
             Self::RelativeFifo(path) => write!(f, "relative path {}; expected an absolute one", path.display()),
             Self::RepeatedFifo(path) => {
                 write!(f, "{} is read by a second line; expected a fifo for each", path.display())
+            }
+            Self::RelayToItself(at) => {
+                write!(f, "{at} is served by this process itself; expected the endpoint of another")
             }
             Self::NoSuchInput(line) => write!(f, "no line {line} in this process; expected one of its inputs"),
             Self::NotAnInput(line) => write!(f, "{line} is an output; expected an input"),

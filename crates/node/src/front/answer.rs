@@ -1,7 +1,6 @@
 //! The words of answers.
 
 use crate::moment::unix_us;
-use soquete::Responder;
 use soquete_board::{Board, Direction, Event, LineName, Refusal, Value, Verb};
 use soquete_proto::handshake::Code;
 use soquete_proto::text;
@@ -80,10 +79,13 @@ pub(super) fn code_of(refusal: &Refusal) -> Code {
     }
 }
 
-/// Gives an answer that was not there at once.
-pub(super) fn respond(responder: Responder, result: &Result<Vec<(LineName, Value)>, Refusal>) {
+/// An answer in words.
+pub(super) type Words = Result<String, (Code, String)>;
+
+/// Puts what came of a command in words.
+pub(super) fn words(result: &Result<Vec<(LineName, Value)>, Refusal>) -> Words {
     match result {
-        Ok(values) => responder.reply(put_values(values).as_bytes()),
-        Err(refusal) => responder.refuse(code_of(refusal), &refusal.to_string()),
+        Ok(values) => Ok(put_values(values)),
+        Err(refusal) => Err((code_of(refusal), refusal.to_string())),
     }
 }

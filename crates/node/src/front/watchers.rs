@@ -5,7 +5,8 @@ use super::answer::{put_event, put_event_line};
 use soquete::{ConnectionId, Hub, Pushed};
 use soquete_board::{Board, Event, LineName, Refusal, WatcherId};
 use soquete_proto::handshake::EventHead;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Events that one watcher may have waiting here. Default 256: one turn's changes. Beyond it the board holds them back,
 /// and the watcher gets a snapshot and the count of what it missed.
@@ -30,6 +31,8 @@ struct Watcher {
 #[derive(Debug, Default)]
 pub(crate) struct Watchers {
     watchers: BTreeMap<u64, Watcher>,
+    /// How many each connection has; none is not kept.
+    counts: HashMap<ConnectionId, usize>,
     /// Watchers that may have something to be told.
     due: Vec<u64>,
     last: u64,
@@ -46,8 +49,7 @@ impl Watchers {
         board: &mut Board,
     ) -> Result<(), Refusal> {
         // One client must not take the places of all others. Those of a text connection take each other's place.
-        let own = self.watchers.values().filter(|watcher| watcher.connection == connection).count();
-        if own >= PER_CONNECTION_MAX && !is_text {
+        if self.counts.get(&connection).is_some_and(|own| *own >= PER_CONNECTION_MAX) && !is_text {
             return Err(Refusal::WatchersFull);
         }
         self.last += 1;
@@ -57,7 +59,13 @@ impl Watchers {
         }
         let watcher = Watcher { connection, id, is_text, queue: VecDeque::new(), is_held: false, is_blocked: false };
         self.watchers.insert(self.last, watcher);
+        *self.counts.entry(connection).or_default() += 1;
         Ok(())
+    }
+
+    /// Says whether a connection watches anything.
+    pub(super) fn has_any(&self, connection: ConnectionId) -> bool {
+        self.counts.contains_key(&connection)
     }
 
     /// Ends the watch that request `id` of a connection began.
@@ -75,6 +83,13 @@ impl Watchers {
             let ends = ends(watcher);
             if ends {
                 board.unwatch(WatcherId(*key));
+                // Each that is there is counted.
+                if let Entry::Occupied(mut own) = self.counts.entry(watcher.connection) {
+                    *own.get_mut() -= 1;
+                    if *own.get() == 0 {
+                        own.remove();
+                    }
+                }
             }
             !ends
         });
