@@ -2,61 +2,33 @@
 
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
-use soquete::{Client, ClientOptions, Endpoint, Outcome};
+#[path = "kit/running.rs"]
+#[allow(dead_code, reason = "each file of tests uses its part")]
+mod running;
+
+use running::{Running, new_path};
+use soquete::{Client, Endpoint, Outcome};
 use soquete_node::config::{Delivery, LineConfig, LineKind, ProcessConfig, RuleConfig, Serve, Trigger};
-use soquete_node::{Process, Surroundings};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// A process in a thread; dropping it stops it.
-struct Running {
-    endpoint: Endpoint,
-    stop: Option<std::io::PipeWriter>,
-    thread: Option<JoinHandle<()>>,
+/// Connects to a process in text.
+fn tcp(process: &Running) -> TcpStream {
+    let stream = TcpStream::connect(process.endpoint.socket_addr().unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream
 }
 
-impl Running {
-    fn start(config: ProcessConfig) -> Self {
-        let (reader, writer) = std::io::pipe().unwrap();
-        let surroundings = Surroundings { stop_on: vec![reader.into()], ..Surroundings::default() };
-        let process = Process::new(config, surroundings).unwrap();
-        let endpoint = process.endpoints().first().cloned().unwrap_or(Endpoint::Mem("none".into()));
-        let thread = std::thread::spawn(move || process.run().unwrap());
-        Running { endpoint, stop: Some(writer), thread: Some(thread) }
-    }
-
-    fn client(&self) -> Client {
-        Client::connect(&self.endpoint, ClientOptions::frames("board")).unwrap()
-    }
-
-    fn tcp(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.endpoint.socket_addr().unwrap()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        stream
-    }
-
-    /// Sends `octets`, ends the sending side, and returns all that is answered.
-    fn talk(&self, octets: &[u8]) -> String {
-        let mut stream = self.tcp();
-        stream.write_all(octets).unwrap();
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
+/// Sends `octets`, ends the sending side, and returns all that is answered.
+fn talk(process: &Running, octets: &[u8]) -> String {
+    let mut stream = tcp(process);
+    stream.write_all(octets).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 fn led_config(endpoint: &str) -> ProcessConfig {
@@ -71,15 +43,9 @@ fn led() -> Running {
     Running::start(led_config("tcp://127.0.0.1:0"))
 }
 
-fn fifo_path() -> PathBuf {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let unique = COUNT.fetch_add(1, Ordering::Relaxed);
-    std::env::temp_dir().join(format!("soquete-process-{}-{unique}", std::process::id()))
-}
-
 /// A button process whose presses go to `to`; returns it with the path of its FIFO.
 fn button(to: &Endpoint, delivery: Delivery, send: &[&str]) -> (Running, PathBuf) {
-    let path = fifo_path();
+    let path = new_path();
     let mut config = ProcessConfig::new("button_process".parse().unwrap());
     let line = "BUTTON".parse().unwrap();
     config.lines.push(LineConfig::new(line, LineKind::Fifo { path: path.clone(), mode: 0o600 }));
@@ -110,18 +76,18 @@ fn next_event(watch: &mut Client) -> (u64, String) {
 #[test]
 fn text_is_answered_line_by_line() {
     let led = led();
-    assert_eq!(led.talk(b"LED ON\nled\nLED TOGGLE\r\nQUIT\n"), "OK LED ON\nOK LED ON\nOK LED OFF\nOK QUIT\n");
-    assert_eq!(led.talk(b"LINES"), "OK 1\nLED OFF OUTPUT\n");
-    assert_eq!(led.talk(b"LEX ON\n"), "ERR there is no line LEX; lines: LED\n");
-    assert!(led.talk(b"HELP\n").starts_with("OK 7\nLED ON"));
-    assert_eq!(led.talk(b""), "");
+    assert_eq!(talk(&led, b"LED ON\nled\nLED TOGGLE\r\nQUIT\n"), "OK LED ON\nOK LED ON\nOK LED OFF\nOK QUIT\n");
+    assert_eq!(talk(&led, b"LINES"), "OK 1\nLED OFF OUTPUT\n");
+    assert_eq!(talk(&led, b"LEX ON\n"), "ERR there is no line LEX; lines: LED\n");
+    assert!(talk(&led, b"HELP\n").starts_with("OK 7\nLED ON"));
+    assert_eq!(talk(&led, b""), "");
 }
 
 #[test]
 fn the_programs_of_the_seeds_set_the_led() {
     let led = led();
     for (command, value) in [("LED ON\0", "on"), ("LED OFF\0", "off"), ("LED ON\0", "on")] {
-        let mut stream = led.tcp();
+        let mut stream = tcp(&led);
         stream.write_all(command.as_bytes()).unwrap();
         stream.shutdown(std::net::Shutdown::Both).unwrap();
         drop(stream);
