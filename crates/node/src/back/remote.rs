@@ -24,6 +24,10 @@ const WITHIN: Duration = WITHIN_DEFAULT;
 /// older than some seconds is none. (A client that waits for answers alone can be more patient.)
 const PING_AFTER: Duration = Duration::from_secs(2);
 
+/// How long after its deadline a far end that was asked may still tell the outcome: 500 ms, half of what whoever asked
+/// here waits by default, so that the words come through.
+const SETTLE: Duration = Duration::from_millis(500);
+
 /// Pause before a far end is asked again that would not tell its values: it has too many watchers, perhaps.
 const ASK_PAUSE: Duration = Duration::from_secs(1);
 
@@ -99,7 +103,7 @@ impl Remotes {
             return there;
         }
         let name = config.name.to_string();
-        let options = Options { name, resume: true, ping_after: PING_AFTER, ..Options::new(SERVICE) };
+        let options = Options { name, resume: true, ping_after: PING_AFTER, settle: SETTLE, ..Options::new(SERVICE) };
         let mut client = Outbound::new(at.clone(), options);
         client.keep_open();
         self.fars.push(Far {
