@@ -2,7 +2,7 @@
 
 use crate::common::Program;
 use crate::common::chance::Chance;
-use crate::common::proxy::{Cut, Way};
+use crate::common::proxy::{Cut, Proxy, Way};
 use crate::{Chain, PROCESSES};
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ fn presses_through_links_that_are_cut_again_and_again_toggle_once_each() {
     assert_eq!(done, presses + 1, "while all live, all are done: {}", button.log.text());
     // One is off at the start.
     led.log.wait_for("LED Status: ", done);
-    let cut: usize = chain.links.iter().map(|link| link.connections()).sum();
+    let cut: usize = chain.links.iter().map(Proxy::connections).sum();
     assert!(cut > 15, "{cut} connections: hardly anything was cut");
     chain.wait_for(if done % 2 == 1 { "on" } else { "off" });
 }

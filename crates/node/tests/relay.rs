@@ -13,6 +13,7 @@ use soquete_node::status::ProcessStatus;
 use soquete_proto::client::{Options, Request};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long anything here may take.
@@ -52,6 +53,22 @@ fn relay(serve: &Endpoint, at: &Endpoint) -> ProcessConfig {
     let mut config = process("relay_process", serve);
     add(&mut config, "LED", remote(at, "LED"));
     config
+}
+
+/// Starts a process with a control socket; returns it with the path.
+fn start_with_control(config: ProcessConfig) -> (Running, PathBuf) {
+    let control = new_path();
+    let surroundings = Surroundings { control: Some(control.clone()), ..Surroundings::default() };
+    (Running::start_in(config, surroundings), control)
+}
+
+fn control_of(path: &Path) -> Client {
+    let control = Endpoint::Unix(UnixName::Path(path.into()));
+    Client::connect(&control, ClientOptions::frames("control")).unwrap()
+}
+
+fn status(client: &mut Client) -> ProcessStatus {
+    serde_json::from_slice(client.request(b"STATUS").unwrap()).unwrap()
 }
 
 fn ask(client: &mut Client, command: &str) -> String {
@@ -289,28 +306,21 @@ fn the_edges_of_a_remote_input_fire_rules_here_and_its_return_does_not() {
     let button = || {
         let mut config = process("button_process", &far);
         add(&mut config, "KEY", LineKind::Virtual(Direction::Input));
-        let control = new_path();
-        let surroundings = Surroundings { control: Some(control.clone()), ..Surroundings::default() };
-        (Running::start_in(config, surroundings), control)
-    };
-    let press = |control: &std::path::Path| {
-        let control = Endpoint::Unix(UnixName::Path(control.into()));
-        let mut client = Client::connect(&control, ClientOptions::frames("control")).unwrap();
-        assert_eq!(ask(&mut client, "PRESS KEY"), "OK PRESS KEY");
+        start_with_control(config)
     };
     let mut config = process("relay_process", &near);
     let direction = Direction::Input;
     add(&mut config, "BUTTON", LineKind::Remote { direction, at: far.clone(), line: "KEY".parse().unwrap() });
     add(&mut config, "LED", LineKind::Virtual(Direction::Output));
     config.rules.push(RuleConfig::new("BUTTON".parse().unwrap(), Trigger::Press, "LED TOGGLE"));
-    let a = Running::start_in(config, Surroundings { control: Some(new_path()), ..Surroundings::default() });
+    let a = Running::start(config);
     let mut told = watch(&a);
     let mut is_on = false;
     for _ in 0..2 {
         let (running, control) = button();
         assert_eq!(next_event(&mut told), "BUTTON OFF");
         for _ in 0..3 {
-            press(&control);
+            assert_eq!(ask(&mut control_of(&control), "PRESS KEY"), "OK PRESS KEY");
             is_on = !is_on;
             let mut changes: Vec<String> = (0..3).map(|_| next_event(&mut told)).collect();
             changes.sort();
@@ -324,26 +334,39 @@ fn the_edges_of_a_remote_input_fire_rules_here_and_its_return_does_not() {
 }
 
 #[test]
+fn presses_of_this_process_toggle_a_remote_line_of_its_own_once_each() {
+    let [far, near] = [endpoint(), endpoint()];
+    let c = Running::start(board(&far));
+    let mut told = watch(&c);
+    let mut config = relay(&near, &far);
+    add(&mut config, "KEY", LineKind::Virtual(Direction::Input));
+    config.rules.push(RuleConfig::new("KEY".parse().unwrap(), Trigger::Press, "LED TOGGLE"));
+    let (_a, control) = start_with_control(config);
+    let mut client = control_of(&control);
+    for nth in 0..10 {
+        assert_eq!(ask(&mut client, "PRESS KEY"), "OK PRESS KEY");
+        assert_eq!(next_event(&mut told), if nth % 2 == 0 { "LED ON" } else { "LED OFF" });
+    }
+    while status(&mut client).rules[0].done < 10 {}
+}
+
+#[test]
 fn a_remote_line_says_where_it_leads_and_cannot_be_pressed_here() {
     let [far, near] = [endpoint(), endpoint()];
     let c = Running::start(board(&far));
     let mut config = relay(&near, &far);
     let direction = Direction::Input;
     add(&mut config, "KEY", LineKind::Remote { direction, at: far.clone(), line: "LED".parse().unwrap() });
-    let control = new_path();
-    let surroundings = Surroundings { control: Some(control.clone()), ..Surroundings::default() };
-    let a = Running::start_in(config, surroundings);
+    let (a, control) = start_with_control(config);
     wait_for(&a, "LED OFF");
-    let control = Endpoint::Unix(UnixName::Path(control));
-    let mut client = Client::connect(&control, ClientOptions::frames("control")).unwrap();
-    let mut status = || serde_json::from_slice::<ProcessStatus>(client.request(b"STATUS").unwrap()).unwrap();
-    let led = status().lines.remove(0);
+    let mut client = control_of(&control);
+    let led = status(&mut client).lines.remove(0);
     let there = led.far.unwrap();
     assert_eq!((led.kind.as_str(), there.at, there.line.as_str()), ("remote", far.to_string(), "LED"));
     assert_eq!((there.connected, there.trouble), (true, None));
     drop(c);
     wait_for(&a, "LED UNKNOWN");
-    let there = status().lines.remove(0).far.unwrap();
+    let there = status(&mut client).lines.remove(0).far.unwrap();
     assert!(!there.connected && there.trouble.is_some());
     let refused = client.call(b"PRESS KEY", PATIENCE).unwrap();
     assert_eq!(refused, Outcome::NotDone("KEY is a line of another server; it is pressed there".into()));

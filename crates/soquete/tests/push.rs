@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy sees a test only in a function marked as one")]
 
-use soquete::{Client, ClientOptions, ConnectionId, Endpoint, EventHead, Exchange, Framing, Hub, Languages, Limits};
-use soquete::{ListenOptions, Pushed, Received, Stream};
+use soquete::{
+    Client, ClientOptions, Clock, ConnectionId, Endpoint, EventHead, Exchange, Framing, Hub, Languages, Limits,
+    ListenOptions, News, Outbound, Outcome, Pushed, Received, Stream,
+};
+use soquete_proto::client::Request;
 use soquete_proto::server::Options;
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -223,4 +226,34 @@ fn another_loop_can_drive_the_hub_by_its_descriptor() {
         assert!(is_ready(&pushing.hub), "it is readable while a turn has something to do");
         pushing.turn();
     }
+}
+
+#[test]
+fn a_client_that_is_kept_open_comes_back_and_hears_of_all_that_in_its_order() {
+    let mut pushing = Pushing::new("kept");
+    let options = soquete_proto::client::Options { resume: true, ..soquete_proto::client::Options::new("board") };
+    let mut client = Outbound::new(pushing.endpoint.clone(), options);
+    client.keep_open();
+    let next = |pushing: &mut Pushing, client: &mut Outbound| {
+        pushing.turn_until(|pushing| {
+            client.drive(&mut pushing.hub, Clock::now());
+            client.next_news()
+        })
+    };
+    for nth in 0..3 {
+        assert_eq!(next(&mut pushing, &mut client), News::Opened);
+        let id = client.request(Clock::now(), Request::new(b"WATCH")).unwrap();
+        let outcome = Outcome::Done(b"OK WATCH".to_vec());
+        assert_eq!(next(&mut pushing, &mut client), News::Ended { id, outcome });
+        let to = pushing.subscriber(nth);
+        for payload in [b"one", b"two"] {
+            assert_eq!(pushing.push(to, 1, payload), Pushed::Queued);
+        }
+        for payload in [b"one", b"two"] {
+            assert_eq!(next(&mut pushing, &mut client), News::Event { id, payload: payload.to_vec() });
+        }
+        pushing.hub.goodbye("come back", &mut |_: Exchange<'_>| {});
+        assert!(matches!(next(&mut pushing, &mut client), News::Lost(_)));
+    }
+    client.close(&mut pushing.hub);
 }
