@@ -164,7 +164,7 @@ fn a_command_waits_within_its_time_for_a_link_that_is_down() {
     let mut led = chain.place.start("led_process");
     let mut waiting = waiting;
     assert_eq!(waiting.wait().code(), Some(0), "{} {} {}", waiting.log.text(), near.log.text(), middle.log.text());
-    assert_eq!(led.log.count("LED Status: On"), 1);
+    led.log.wait_for("LED Status: On", 1);
     assert_eq!(led.stop().code(), Some(0));
 }
 

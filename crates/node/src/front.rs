@@ -29,6 +29,20 @@ pub(crate) const COMMAND_MAX_BYTES: u32 = 4096;
 
 type Answer = Result<Vec<(LineName, Value)>, Refusal>;
 
+/// An answer that is given later in this turn.
+enum Held {
+    /// What came of a command.
+    Words(Words),
+    /// What lines have by then: what they have now could be outdated by the events in front of it.
+    Question(Question),
+}
+
+/// A question for what lines have.
+enum Question {
+    Values(Vec<LineName>),
+    Lines,
+}
+
 /// The board and whoever asks it something.
 pub(crate) struct Front {
     pub(crate) plant: Plant,
@@ -39,7 +53,7 @@ pub(crate) struct Front {
     /// Who waits for an answer that was not there at once.
     waiting: HashMap<Ticket, Responder>,
     /// Answers that are given behind the events of this turn.
-    held: Vec<(Responder, Words)>,
+    held: Vec<(Responder, Held)>,
     /// The answer to the command that is being taken, and those to commands of rules.
     answered: Vec<(Ticket, Answer)>,
     /// Effects that concern neither answers nor watchers.
@@ -97,7 +111,7 @@ impl Front {
         while let Some(effect) = self.plant.next_effect() {
             match effect {
                 Effect::Reply { ticket, result } => match self.waiting.remove(&ticket) {
-                    Some(responder) => self.held.push((responder, answer::words(&result))),
+                    Some(responder) => self.held.push((responder, Held::Words(answer::words(&result)))),
                     None => self.answered.push((ticket, result)),
                 },
                 Effect::Notify { watcher, event, missed } => {
@@ -129,7 +143,11 @@ impl Front {
             self.watchers = watchers;
             self.sort_effects();
         }
-        for (responder, words) in self.held.drain(..) {
+        for (responder, held) in std::mem::take(&mut self.held) {
+            let words = match held {
+                Held::Words(words) => words,
+                Held::Question(question) => self.answer(&question),
+            };
             match words {
                 Ok(answer) => responder.reply(answer.as_bytes()),
                 Err((code, why)) => responder.refuse(code, &why),
@@ -137,24 +155,40 @@ impl Front {
         }
     }
 
-    /// Answers; behind the events of what happened before, where the connection watches: so a client that has both
-    /// knows from the events alone what is so.
-    fn reply(&mut self, exchange: Exchange<'_>, answer: &str) {
-        if exchange.tongue == Tongue::Frames && self.watchers.has_any(exchange.connection()) {
-            self.held.push((exchange.later(), Ok(answer.to_owned())));
-        } else {
-            reply(exchange, answer);
+    /// Says whether an answer has to come behind the events of what happened before it: where the connection watches, so
+    /// that a client that has both knows from the events alone what is so.
+    fn holds(&self, exchange: &Exchange<'_>) -> bool {
+        exchange.tongue == Tongue::Frames && self.watchers.has_any(exchange.connection())
+    }
+
+    fn ask(&mut self, exchange: Exchange<'_>, question: Question) {
+        if self.holds(&exchange) {
+            return self.held.push((exchange.later(), Held::Question(question)));
+        }
+        match self.answer(&question) {
+            Ok(answer) => reply(exchange, &answer),
+            Err((code, why)) => exchange.refuse(code, &why),
+        }
+    }
+
+    fn answer(&self, question: &Question) -> Words {
+        match question {
+            Question::Values(names) => match self.values(names) {
+                Ok(values) => Ok(put_values(&values)),
+                Err(refusal) => Err((code_of(&refusal), self.explained(&refusal))),
+            },
+            Question::Lines => Ok(put_lines(&self.plant.board)),
         }
     }
 
     fn obey(&mut self, exchange: Exchange<'_>, command: Command<'_>) {
         match command {
             Command::Set(sets) => self.set(exchange, sets),
-            Command::Get(asked) => match names(&asked).and_then(|names| self.values(&names)) {
-                Ok(values) => self.reply(exchange, &put_values(&values)),
+            Command::Get(asked) => match names(&asked) {
+                Ok(names) => self.ask(exchange, Question::Values(names)),
                 Err(refusal) => self.refuse(exchange, &refusal),
             },
-            Command::Lines => self.reply(exchange, &put_lines(&self.plant.board)),
+            Command::Lines => self.ask(exchange, Question::Lines),
             Command::Watch(asked) => self.watch(exchange, &asked),
             Command::Help => {
                 let mut help = format!("OK {}", text::HELP.len());
@@ -181,7 +215,10 @@ impl Front {
         let cause = cause_of(&exchange);
         let ticket = self.command(sets, cause, exchange.deadline, exchange.hops);
         match self.take_answer(ticket) {
-            Some(Ok(values)) => self.reply(exchange, &put_values(&values)),
+            Some(Ok(values)) if self.holds(&exchange) => {
+                self.held.push((exchange.later(), Held::Words(Ok(put_values(&values)))));
+            }
+            Some(Ok(values)) => reply(exchange, &put_values(&values)),
             Some(Err(refusal)) => self.refuse(exchange, &refusal),
             None => drop(self.waiting.insert(ticket, exchange.later())),
         }
@@ -228,12 +265,16 @@ impl Front {
 
     /// Refuses with the reason, and with the lines there are where it is about one that is not there.
     fn refuse(&self, exchange: Exchange<'_>, refusal: &Refusal) {
+        exchange.refuse(code_of(refusal), &self.explained(refusal));
+    }
+
+    fn explained(&self, refusal: &Refusal) -> String {
         let mut why = refusal.to_string();
         if let Refusal::UnknownLine(_) = refusal {
             let lines: Vec<&str> = self.plant.board.lines().map(|line| line.name().as_str()).take(8).collect();
             _ = write!(why, "; lines: {}", if lines.is_empty() { "none".to_owned() } else { lines.join(", ") });
         }
-        exchange.refuse(code_of(refusal), &why);
+        why
     }
 
     fn refused(&mut self, peer: &Peer, why: &str) {
