@@ -142,7 +142,7 @@ pub(crate) fn apply_anyone_from(configuration: &mut Configuration, networks: &[N
     }
     let mut opened = Vec::new();
     for serve in configuration.processes.iter_mut().flat_map(|process| &mut process.serve) {
-        let Endpoint::Tcp { host, .. } = &mut serve.at else { continue };
+        let (Endpoint::Tcp { host, .. } | Endpoint::Udp { host, .. }) = &mut serve.at else { continue };
         if host.is_loopback() {
             let every = every_address(host);
             *host = Host::Ip(every);

@@ -1,9 +1,12 @@
 //! Presses on their way: from a rule to each of its targets, and back as one outcome.
 
+mod errand;
+
 use crate::config::{Delivery, ProcessConfig, RuleConfig};
 use crate::front::{Front, SERVICE, verb};
 use crate::plant::Press;
-use soquete::{Endpoint, Hub, Outbound, Outcome, Shot};
+use errand::Errand;
+use soquete::{Endpoint, Hub, Outbound, Outcome};
 use soquete_board::{Cause, Fact, Failure, LineName, PressId, Refusal, RuleId, Ticket};
 use soquete_proto::client::{Options, Request};
 use soquete_proto::text::{self, Command};
@@ -17,8 +20,8 @@ pub(crate) struct Deliveries {
     outbounds: Vec<Outbound>,
     /// Requests of those clients, by client and id.
     requests: HashMap<(usize, u32), PressId>,
-    /// One connection for each press that goes as text.
-    shots: Vec<(Shot, PressId)>,
+    /// Presses that go as text or to groups, each by itself.
+    errands: Vec<(Errand, PressId)>,
     /// Commands to this process itself.
     commands: HashMap<Ticket, PressId>,
     presses: BTreeMap<PressId, Under>,
@@ -34,7 +37,7 @@ impl Deliveries {
     pub(crate) fn new(config: &ProcessConfig) -> Self {
         let mut endpoints: Vec<&Endpoint> = Vec::new();
         for endpoint in config.rules.iter().filter(|rule| rule.delivery == Delivery::Frames).flat_map(|rule| &rule.to) {
-            if !endpoints.contains(&endpoint) {
+            if !endpoint.reaches_many() && !endpoints.contains(&endpoint) {
                 endpoints.push(endpoint);
             }
         }
@@ -44,7 +47,7 @@ impl Deliveries {
             rules: config.rules.clone(),
             outbounds: endpoints.iter().map(outbound).collect(),
             requests: HashMap::new(),
-            shots: Vec::new(),
+            errands: Vec::new(),
             commands: HashMap::new(),
             presses: BTreeMap::new(),
         }
@@ -73,22 +76,18 @@ impl Deliveries {
             return;
         }
         for endpoint in to {
-            match delivery {
-                Delivery::Text => self.shots.push((Shot::new(endpoint.clone(), command, deadline), press)),
-                Delivery::Frames => {
-                    // Every endpoint of a rule in frames has its client.
-                    let Some(client) = self.outbounds.iter().position(|client| client.endpoint() == endpoint) else {
-                        continue;
-                    };
-                    let payload = command.as_bytes();
-                    let request = Request { once: true, deadline: Some(deadline), ..Request::new(payload) };
-                    match self.outbounds[client].request(now, request) {
-                        Ok(id) => drop(self.requests.insert((client, id), press)),
-                        Err(misuse) => {
-                            let outcome = Outcome::NotDone(misuse.to_string());
-                            settle(&mut self.presses, press, endpoint.to_string(), outcome);
-                        }
-                    }
+            if let Some(errand) = Errand::new(endpoint, *delivery, command, deadline) {
+                self.errands.push((errand, press));
+                continue;
+            }
+            // Every other endpoint of a rule has its client.
+            let Some(client) = self.outbounds.iter().position(|client| client.endpoint() == endpoint) else { continue };
+            let request = Request { once: true, deadline: Some(deadline), ..Request::new(command.as_bytes()) };
+            match self.outbounds[client].request(now, request) {
+                Ok(id) => drop(self.requests.insert((client, id), press)),
+                Err(misuse) => {
+                    let outcome = Outcome::NotDone(misuse.to_string());
+                    settle(&mut self.presses, press, endpoint.to_string(), outcome);
                 }
             }
         }
@@ -105,9 +104,9 @@ impl Deliveries {
             }
         }
         let presses = &mut self.presses;
-        self.shots.retain_mut(|(shot, press)| match shot.drive(hub, now) {
+        self.errands.retain_mut(|(errand, press)| match errand.drive(hub, now) {
             Some(outcome) => {
-                settle(presses, *press, shot.endpoint().to_string(), outcome);
+                settle(presses, *press, errand.endpoint().to_string(), outcome);
                 false
             }
             None => true,
@@ -145,11 +144,11 @@ impl Deliveries {
             }
             stays
         });
-        self.shots.retain_mut(|(shot, press)| {
-            let stays = shot.was_sent() && !all;
+        self.errands.retain_mut(|(errand, press)| {
+            let stays = errand.was_sent() && !all;
             if !stays {
-                settle(presses, *press, shot.endpoint().to_string(), outcome(shot.was_sent()));
-                shot.close(hub);
+                settle(presses, *press, errand.endpoint().to_string(), outcome(errand.was_sent()));
+                errand.close(hub);
             }
             stays
         });
@@ -163,7 +162,7 @@ impl Deliveries {
     /// Returns when [`drive`](Deliveries::drive) has something to do if nothing becomes ready before.
     pub(crate) fn timeout(&mut self) -> Option<Duration> {
         let outbounds = self.outbounds.iter_mut().filter_map(Outbound::timeout);
-        outbounds.chain(self.shots.iter().map(|(shot, _)| shot.timeout())).min()
+        outbounds.chain(self.errands.iter().map(|(errand, _)| errand.timeout())).min()
     }
 }
 

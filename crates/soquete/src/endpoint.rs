@@ -139,6 +139,12 @@ impl Endpoint {
         matches!(self, Self::Udp { host: Host::Ip(ip), .. } if ip.is_multicast())
     }
 
+    /// Tells whether what is sent there may reach any number of machines: a group, or UDP with `broadcast=yes`.
+    #[must_use]
+    pub fn reaches_many(&self) -> bool {
+        self.is_multicast() || matches!(self, Self::Udp { options, .. } if options.broadcast)
+    }
+
     /// Gives machine and port of an endpoint of TCP or UDP; `None` for another kind.
     #[must_use]
     pub fn host(&self) -> Option<(&Host, u16)> {

@@ -1,16 +1,16 @@
 //! What cannot be seen in one value alone: names given twice, rules on lines that are not there, doors left open.
 
+mod rule;
+
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use soquete::{Endpoint, Host, UnixName};
-use soquete_board::{Direction, LINES_MAX, LINES_PER_COMMAND_MAX, LineName, RULES_MAX};
-use soquete_proto::lines::LINE_MAX_BYTES;
-use soquete_proto::text;
+use soquete_board::{Direction, LINES_MAX, LineName, RULES_MAX};
 
 use super::{
-    BACKLOG_MAX, COMMANDS_MAX, Counted, Delivery, ENDPOINTS_MAX, FAR_MAX, LineKind, Mistake, NETWORKS_MAX,
-    PROCESSES_MAX, Place, Problem, ProcessConfig, RuleConfig, Serve, TARGETS_MAX, Timeout,
+    BACKLOG_MAX, COMMANDS_MAX, Counted, ENDPOINTS_MAX, FAR_MAX, LineKind, Mistake, NETWORKS_MAX, PROCESSES_MAX, Place,
+    Problem, ProcessConfig, Serve, TARGETS_MAX,
 };
 
 /// The largest mode of a file: permissions of owner, group and others.
@@ -95,20 +95,17 @@ impl<'a> Check<'a> {
 
     fn serve(&mut self, place: Place, serve: &'a Serve) {
         let at = &serve.at;
-        match at {
-            Endpoint::Tcp { host, .. } if !host.is_loopback() && serve.anyone_from.is_empty() => {
+        match at.host() {
+            Some((host, _)) if !host.is_loopback() && serve.anyone_from.is_empty() => {
                 self.found(place, Problem::OffLoopback(at.clone()));
             }
-            Endpoint::Tcp { .. } => {}
-            _ if serve.anyone_from.is_empty() => {}
-            _ => self.found(place, Problem::NetworksWithoutTcp(at.clone())),
+            None if !serve.anyone_from.is_empty() => self.found(place, Problem::NetworksWithoutTcp(at.clone())),
+            _ => {}
         }
         self.count(place, Counted::Networks, serve.anyone_from.len());
-        match (at, serve.mode) {
-            (Endpoint::Unix(UnixName::Path(_)), Some(mode)) if mode > MODE_MAX => {
-                self.found(place, Problem::BadMode(mode));
-            }
-            (Endpoint::Unix(UnixName::Path(_)), _) | (_, None) => {}
+        match (at.unix_name(), serve.mode) {
+            (Some(UnixName::Path(_)), Some(mode)) if mode > MODE_MAX => self.found(place, Problem::BadMode(mode)),
+            (Some(UnixName::Path(_)), _) | (_, None) => {}
             (_, Some(_)) => self.found(place, Problem::ModeWithoutFile(at.clone())),
         }
         if serve.speak.is_empty() {
@@ -117,8 +114,9 @@ impl<'a> Check<'a> {
         if !(1..=BACKLOG_MAX).contains(&serve.backlog) {
             self.found(place, Problem::BadBacklog(serve.backlog));
         }
-        // The kernel gives a new port for each 0, and `mem:` means the threads of one process.
-        let is_shared = !matches!(at, Endpoint::Tcp { port: 0, .. } | Endpoint::Mem(_));
+        // The kernel gives a new port for each 0, any number may be in a group, and `mem:` means the threads of one process.
+        let has_own = matches!(at, Endpoint::Mem(_)) || at.is_multicast() || has_no_port(at);
+        let is_shared = !has_own;
         if is_shared && !self.endpoints.insert(at) {
             self.found(place, Problem::RepeatedEndpoint(at.clone()));
         }
@@ -159,46 +157,18 @@ impl<'a> Check<'a> {
     }
 
     fn remote(&mut self, place: Place, at: &Endpoint, serve: &[Serve]) {
-        if matches!(at, Endpoint::Tcp { port: 0, .. }) {
+        if has_no_port(at) {
             self.found(place, Problem::NoPort(at.clone()));
+        } else if at.reaches_many() {
+            self.found(place, Problem::RemoteGroup(at.clone()));
         } else if serve.iter().any(|serve| reaches(at, &serve.at)) {
             self.found(place, Problem::RelayToItself(at.clone()));
         }
     }
+}
 
-    fn rule(&mut self, place: Place, rule: &RuleConfig, lines: &HashMap<&LineName, Direction>) {
-        match lines.get(&rule.line) {
-            Some(Direction::Input) => {}
-            Some(Direction::Output) => self.found(place.on(), Problem::NotAnInput(rule.line.clone())),
-            None => self.found(place.on(), Problem::NoSuchInput(rule.line.clone())),
-        }
-        if rule.send.is_empty() {
-            self.found(place, Problem::NoCommand);
-        }
-        self.count(place, Counted::Commands, rule.send.len());
-        let local = rule.to.is_empty().then_some(lines);
-        for (nth, command) in rule.send.iter().enumerate() {
-            if let Err(problem) = check_command(command, local) {
-                self.found(place.send(nth), problem);
-            }
-        }
-        if rule.to.is_empty() && rule.delivery == Delivery::Text {
-            self.found(place, Problem::TextToItself);
-        }
-        self.count(place, Counted::Targets, rule.to.len());
-        let mut targets = HashSet::new();
-        for (nth, to) in rule.to.iter().enumerate() {
-            if matches!(to, Endpoint::Tcp { port: 0, .. }) {
-                self.found(place.to(nth), Problem::NoPort(to.clone()));
-            }
-            if !targets.insert(to) {
-                self.found(place.to(nth), Problem::RepeatedTarget(to.clone()));
-            }
-        }
-        if let Err(error) = Timeout::try_from(rule.within) {
-            self.found(place, Problem::BadWithin(error));
-        }
-    }
+fn has_no_port(at: &Endpoint) -> bool {
+    matches!(at.host(), Some((_, 0)))
 }
 
 /// Says whether who connects to `at` on this machine comes to who listens at `served`, as far as the two tell: a loop over
@@ -216,38 +186,13 @@ fn reaches(at: &Endpoint, served: &Endpoint) -> bool {
     port == other_port && is_same
 }
 
-/// Checks that a command sets lines; where they are `local`, that they are there and are outputs.
-fn check_command(command: &str, local: Option<&HashMap<&LineName, Direction>>) -> Result<(), Problem> {
-    if command.len() > LINE_MAX_BYTES {
-        return Err(Problem::LongCommand { len_bytes: command.len() });
-    }
-    let sets = match text::parse(command.as_bytes()) {
-        Ok(Some(text::Command::Set(sets))) if sets.len() <= LINES_PER_COMMAND_MAX => sets,
-        Ok(Some(text::Command::Set(sets))) => return Err(Problem::WideCommand { lines: sets.len() }),
-        Ok(_) => return Err(Problem::SetsNothing(command.to_owned())),
-        Err(malformed) => return Err(Problem::BadCommand(malformed)),
-    };
-    let mut seen = HashSet::new();
-    for (name, _) in sets {
-        let line = LineName::try_from(name).map_err(Problem::BadLineName)?;
-        match local.map(|lines| lines.get(&line)) {
-            None | Some(Some(Direction::Output)) => {}
-            Some(Some(Direction::Input)) => return Err(Problem::NotAnOutput(line)),
-            Some(None) => return Err(Problem::NoSuchOutput(line)),
-        }
-        if !seen.insert(line.clone()) {
-            return Err(Problem::RepeatedInCommand(line));
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use soquete_board::Trigger;
 
     use super::*;
-    use crate::config::{LineConfig, Network, TimeoutError};
+    use crate::config::{Delivery, LineConfig, Network, RuleConfig, TimeoutError};
+    use soquete_board::LINES_PER_COMMAND_MAX;
 
     fn name(text: &str) -> LineName {
         text.parse().unwrap()

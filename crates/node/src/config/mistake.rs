@@ -140,8 +140,14 @@ pub enum Counted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
+    /// A remote line leads to a group, of which none could say what it has.
+    RemoteGroup(Endpoint),
     /// There is no process at all.
     NoProcess,
+    /// A rule sends text in datagrams to a name instead of an address.
+    NameOfDatagrams(Endpoint),
+    /// A rule sends TOGGLE as text in a datagram, which may arrive twice.
+    DoubledToggle,
     /// There are more of something than the bound allows.
     TooMany {
         /// Of what.
@@ -241,6 +247,11 @@ impl fmt::Display for Counted {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NameOfDatagrams(to) => write!(f, "{to}: text in datagrams goes to an address; expected no name"),
+            Self::DoubledToggle => f.write_str(
+                "TOGGLE as text in a datagram, which may arrive twice; expected ON or OFF, or `as = \"frames\"`",
+            ),
+            Self::RemoteGroup(at) => write!(f, "{at} is a group; expected one server"),
             Self::NoProcess => f.write_str("no process; expected at least one, such as [processes.led_process]"),
             Self::TooMany { counted, count, max } => write!(f, "{count} {counted}; expected at most {max}"),
             Self::RepeatedProcess(name) => write!(f, "a second process {name}; expected each name once"),
@@ -250,7 +261,9 @@ impl fmt::Display for Problem {
                 "{at} is off loopback and wants `anyone-from`, the networks whose every machine may use the port; \
                  expected such as anyone-from = [\"10.0.0.0/24\"]"
             ),
-            Self::NetworksWithoutTcp(at) => write!(f, "networks for {at}; expected `anyone-from` at tcp:// only"),
+            Self::NetworksWithoutTcp(at) => {
+                write!(f, "networks for {at}; expected `anyone-from` at tcp:// and udp:// only")
+            }
             Self::ModeWithoutFile(at) => {
                 write!(f, "a mode for {at}, which makes no file; expected it at unix:/// only")
             }

@@ -29,7 +29,7 @@ pub struct Serve {
     pub at: Endpoint,
     /// The languages it speaks; all by default, never none.
     pub speak: Languages,
-    /// The networks whose every machine may use it without a key. TCP only, none by default, at most [`NETWORKS_MAX`].
+    /// The networks whose every machine may use it without a key. TCP and UDP only, none by default, at most [`NETWORKS_MAX`].
     pub anyone_from: Vec<Network>,
     /// How many connections may wait to be accepted, 1 to [`BACKLOG_MAX`]; [`BACKLOG_DEFAULT`] by default.
     pub backlog: u32,
@@ -41,7 +41,7 @@ impl Serve {
     /// Serves an endpoint with every default.
     #[must_use]
     pub fn new(at: Endpoint) -> Self {
-        let is_path = matches!(at, Endpoint::Unix(UnixName::Path(_)));
+        let is_path = matches!(at.unix_name(), Some(UnixName::Path(_)));
         Self {
             at,
             speak: Languages::ALL,
@@ -51,7 +51,7 @@ impl Serve {
         }
     }
 
-    /// Tells whether a peer at this address may use a TCP endpoint.
+    /// Tells whether a peer at this address may use an endpoint of TCP or UDP.
     ///
     /// A peer on loopback always may: it is on this machine. Every other needs a network of `anyone_from`.
     ///

@@ -1,0 +1,148 @@
+//! The board at every kind of endpoint, with the built program and with other people's.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on shall say where")]
+
+mod common;
+
+use common::{Place, Program, Rule, tool, until};
+
+/// Every kind of endpoint in a place, by its scheme.
+fn endpoints(place: &Place) -> Vec<(&'static str, String)> {
+    let (dir, host, port) = (place.dir.display(), place.host, place.port);
+    vec![
+        ("tcp", format!("tcp://{host}:{port}")),
+        ("udp", format!("udp://{host}:{port}")),
+        ("unix", format!("unix://{dir}/led.sock")),
+        ("abstract", format!("unix:@{dir}")),
+        ("seqpacket", format!("seqpacket://{dir}/led.seq")),
+        ("unixgram", format!("unixgram://{dir}/led.gram")),
+    ]
+}
+
+/// A place whose LED is served at every kind of endpoint, with a button that goes `to` one of them.
+fn everywhere(to: &str, rule: &Rule<'_>) -> Place {
+    let place = Place::bare();
+    place.configure(&Rule { to: format!("'{to}'"), ..*rule });
+    let all: Vec<String> = endpoints(&place).into_iter().map(|(_, url)| format!("'{url}'")).collect();
+    let text = std::fs::read_to_string(place.config()).unwrap();
+    let text = text.replace(&format!("serve = ['{}']", place.endpoint()), &format!("serve = [{}]", all.join(", ")));
+    place.write_config(&text);
+    place
+}
+
+#[test]
+fn every_command_reaches_the_board_at_every_kind_of_endpoint() {
+    let place = everywhere("tcp://127.0.0.1:1", &Rule::default());
+    let _led = place.start("led_process");
+    for (_, at) in endpoints(&place) {
+        assert_eq!(place.run(&format!("set LED on --at {at}")).ok(), "LED on\n", "{at}");
+        assert_eq!(place.run(&format!("toggle LED --at {at}")).ok(), "LED off\n", "{at}");
+        assert_eq!(place.run(&format!("get LED --at {at}")).ok(), "off\n", "{at}");
+        assert!(place.run(&format!("lines --at {at}")).ok().contains("LED"), "{at}");
+        let mut watch = Program::begin(place.soquete(&format!("watch --at {at}")));
+        until("the watch tells of a change", || {
+            place.run(&format!("toggle LED --at {}", place.endpoint())).ok();
+            watch.log.count("LED") > 0
+        });
+        watch.signal(rustix::process::Signal::INT);
+        watch.wait();
+    }
+}
+
+#[test]
+fn a_press_goes_to_every_kind_of_endpoint_in_frames_and_in_text() {
+    for (kind, language, send) in [
+        ("udp", "frames", "'LED TOGGLE'"),
+        ("udp", "text", "['LED ON', 'LED OFF']"),
+        ("seqpacket", "frames", "'LED TOGGLE'"),
+        ("seqpacket", "text", "'LED TOGGLE'"),
+        ("unixgram", "frames", "'LED TOGGLE'"),
+        ("unixgram", "text", "['LED ON', 'LED OFF']"),
+        ("abstract", "frames", "'LED TOGGLE'"),
+    ] {
+        let place = Place::bare();
+        let to = endpoints(&place).into_iter().find(|(scheme, _)| *scheme == kind).unwrap().1;
+        let text = format!(
+            "[processes.led_process]\nserve = '{to}'\nsyslog = 'off'\nlines.LED.output = 'log'\n\
+             [processes.button_process]\nsyslog = 'off'\nlines.BUTTON.input = 'fifo:{}'\n\
+             [[processes.button_process.rules]]\non = 'BUTTON press'\nsend = {send}\nto = '{to}'\nas = '{language}'\n",
+            place.fifo().display()
+        );
+        place.write_config(&text);
+        let (led, button) = (place.start("led_process"), place.start("button_process"));
+        for value in ["On", "Off", "On"] {
+            place.press(1);
+            led.next(&format!("LED Status: {value}"));
+            assert!(button.next("BUTTON press").ends_with(": done"), "{kind} as {language}: {}", button.log.text());
+        }
+        drop(led);
+        place.press(1);
+        let lost = button.next("BUTTON press");
+        assert!(lost.contains("not done") || lost.contains("unknown"), "{kind} as {language}: {lost}");
+    }
+}
+
+#[test]
+fn other_peoples_programs_reach_the_board_by_datagrams_and_packets() {
+    let place = everywhere("tcp://127.0.0.1:1", &Rule::default());
+    let led = place.start("led_process");
+    let (host, port, dir) = (place.host.to_string(), place.port.to_string(), place.dir.display().to_string());
+    for (netcat, package) in tool::NETCATS {
+        let mut command = tool::command(&place, netcat, package);
+        // A datagram has no end, so a netcat stops when nothing came for a second.
+        command.args(["-u", "-w", "1", &host, &port]);
+        assert_eq!(tool::feed(&mut command, "LED ON\n").out, "OK LED ON\n", "{netcat}");
+        led.next("LED Status: On");
+    }
+    let mut command = tool::command(&place, "nc.openbsd", "netcat-openbsd");
+    command.args(["-U", "-u", "-w", "1", &format!("{dir}/led.gram")]);
+    assert_eq!(tool::feed(&mut command, "LED OFF\n").out, "OK LED OFF\n");
+    led.next("LED Status: Off");
+    for (to, end) in [
+        (format!("UDP:{host}:{port}"), ""),
+        (format!("UNIX-SENDTO:{dir}/led.gram,bind={dir}/answer"), ""),
+        // A packet ends a line, whether it says so or not.
+        (format!("UNIX-CONNECT:{dir}/led.seq,type=5"), ""),
+        (format!("UNIX-CONNECT:{dir}/led.seq,type=5"), "\n"),
+    ] {
+        let mut command = tool::command(&place, "socat", "socat");
+        command.args(["-t", "1", "-", &to]);
+        assert_eq!(tool::feed(&mut command, format!("LED TOGGLE{end}")).out, "OK LED ON\n", "{to}");
+        led.next("LED Status: On");
+        place.run(&format!("set LED off --at {}", place.endpoint())).ok();
+    }
+}
+
+#[test]
+fn a_group_of_boards_is_told_and_each_does_it_once() {
+    let place = Place::bare();
+    let [_, b, c, d] = place.host.octets();
+    let group = format!("udp://239.{b}.{c}.{d}:{}?interface=lo&ttl=0", place.port);
+    let board = |name: &str| {
+        format!(
+            "[processes.{name}]\nserve = {{ at = '{group}', anyone-from = ['0.0.0.0/0'] }}\nsyslog = 'off'\n\
+             lines.LED.output = 'log'\n"
+        )
+    };
+    place.write_config(&format!(
+        "{}{}[processes.button]\nsyslog = 'off'\nlines.BUTTON.input = 'fifo:{}'\n\
+         [[processes.button.rules]]\non = 'BUTTON press'\nsend = 'LED TOGGLE'\nto = '{group}'\nwithin = '500ms'\n",
+        board("one"),
+        board("two"),
+        place.fifo().display()
+    ));
+    let (one, mut two, button) = (place.start("one"), place.start("two"), place.start("button"));
+    for value in ["On", "Off", "On"] {
+        place.press(1);
+        for board in [&one, &two] {
+            board.next(&format!("LED Status: {value}"));
+        }
+        assert!(button.next("BUTTON press").ends_with(": done"), "{}", button.log.text());
+    }
+    // It was told three times each time.
+    assert_eq!((one.log.count("LED Status"), two.log.count("LED Status")), (3, 3));
+    two.stop();
+    drop(one);
+    place.press(1);
+    assert!(button.next("BUTTON press").contains("unknown"), "{}", button.log.text());
+}
