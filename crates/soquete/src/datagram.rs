@@ -3,9 +3,13 @@
 mod address;
 mod carrier;
 mod open;
+mod segments;
+mod unreachable;
 
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::io::{Errno, retry_on_intr};
@@ -13,10 +17,12 @@ use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{self, RecvFlags, SendFlags};
 
 use crate::listener::path::OwnedPath;
+use crate::stream::{self, whole};
 use crate::{Endpoint, Peer};
 pub use address::Address;
 pub(crate) use carrier::Carrier;
 pub use open::DatagramOptions;
+pub use segments::Segments;
 pub use soquete_proto::channel::DATAGRAM_MAX_BYTES;
 
 /// A socket of datagrams, UDP or Unix: bound where others can send to, or aimed at one endpoint.
@@ -46,12 +52,16 @@ pub use soquete_proto::channel::DATAGRAM_MAX_BYTES;
 #[derive(Debug)]
 pub struct Datagram {
     /// Before `fd`, as in a listener: a path is only ever taken over when nobody is behind it.
-    _path: Option<OwnedPath>,
+    path: Option<OwnedPath>,
     fd: OwnedFd,
     local: Endpoint,
     /// Where [`send`](Datagram::send) goes where the kernel does not keep it: a group's members answer from addresses of
     /// their own, which a connected socket would not hear.
     aim: Option<Address>,
+    /// Whether the kernel may join datagrams.
+    joins: bool,
+    /// Whether receiving was ended: the kernel then says 0, as for a datagram without an octet.
+    is_ended: AtomicBool,
 }
 
 /// A datagram that was received: its length and its sender.
@@ -80,7 +90,9 @@ impl Datagram {
     /// # Errors
     ///
     /// EMSGSIZE above [`DATAGRAM_MAX_BYTES`], or above what the kernel takes; EDESTADDRREQ for one that is aimed at
-    /// nothing; EACCES for a broadcast address without the option; ECONNREFUSED, ENETUNREACH, …
+    /// nothing; EACCES for a broadcast address without the option; ECONNREFUSED, ENETUNREACH, …; ENOBUFS where the
+    /// network interface takes no more at this moment: it is lost, as it could be anywhere on its way. None of them names an
+    /// address: [`Error::of_send`](crate::Error::of_send) does.
     pub fn send(&self, datagram: &[u8]) -> io::Result<()> {
         if let Some(aim) = &self.aim {
             return self.send_to(datagram, aim);
@@ -107,10 +119,12 @@ impl Datagram {
     /// # Errors
     ///
     /// EMSGSIZE for one that is longer than `buf`: it is lost. ECONNREFUSED where nobody received an earlier one that
-    /// was sent; receiving can go on.
+    /// was sent; receiving can go on. ESHUTDOWN after [`shutdown`](Datagram::shutdown).
     pub fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.check_apart()?;
         let max_bytes = buf.len();
         let (_, len_bytes) = retry_on_intr(|| net::recv(&self.fd, &mut *buf, RecvFlags::TRUNC))?;
+        self.check_open(len_bytes)?;
         whole(len_bytes, max_bytes)
     }
 
@@ -133,15 +147,61 @@ impl Datagram {
     }
 
     fn arrive(&self, buf: &mut [u8], flags: RecvFlags) -> io::Result<Arrival> {
+        self.check_apart()?;
         if let Endpoint::Unixgram(_) = self.local {
-            return address::receive_unix(&self.fd, buf, flags.contains(RecvFlags::PEEK));
+            let arrival = address::receive_unix(&self.fd, buf, flags.contains(RecvFlags::PEEK))?;
+            self.check_open(arrival.len_bytes)?;
+            return Ok(arrival);
         }
         let max_bytes = buf.len();
         let flags = flags | RecvFlags::TRUNC;
         let (_, len_bytes, from) = retry_on_intr(|| net::recvfrom(&self.fd, &mut *buf, flags))?;
+        self.check_open(len_bytes)?;
         let from = Address::new(from);
         let peer = from.socket_addr().map_or(Peer::Outside, Peer::Udp);
         Ok(Arrival { len_bytes: whole(len_bytes, max_bytes)?, from, peer })
+    }
+
+    /// Ends one direction or both on this side; a receive that blocks in another thread wakes up.
+    ///
+    /// The peer hears nothing of it: datagrams have no end. A receive is then ESHUTDOWN and a send EPIPE; what was received
+    /// before can still be taken, up to a datagram without an octet.
+    ///
+    /// # Errors
+    ///
+    /// None for a socket; the system call has a result all the same.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        if how != Shutdown::Write {
+            self.is_ended.store(true, Ordering::Release);
+        }
+        match stream::shutdown(&self.fd, how) {
+            // Linux says so of UDP that is not connected, and does it all the same.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Says how long a datagram may be, in octets: [`DATAGRAM_MAX_BYTES`], or less where the kernel's buffer for sending over
+    /// Unix is smaller.
+    #[must_use]
+    pub fn max_bytes(&self) -> usize {
+        match (&self.local, stream::packet_max_bytes(&self.fd)) {
+            (Endpoint::Unixgram(_), Some(max_bytes)) => max_bytes.min(DATAGRAM_MAX_BYTES),
+            _ => DATAGRAM_MAX_BYTES,
+        }
+    }
+
+    /// Refuses to take for one datagram what may be several.
+    fn check_apart(&self) -> io::Result<()> {
+        if self.joins {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "use receive_segments: datagrams may come joined"));
+        }
+        Ok(())
+    }
+
+    /// Tells the end of receiving from a datagram without an octet.
+    fn check_open(&self, len_bytes: usize) -> io::Result<()> {
+        if len_bytes == 0 && self.is_ended.load(Ordering::Acquire) { Err(Errno::SHUTDOWN.into()) } else { Ok(()) }
     }
 
     /// Makes sends and receives return at once (`true`) or block (`false`).
@@ -172,13 +232,20 @@ impl Datagram {
     }
 }
 
-fn check_len(datagram: &[u8]) -> io::Result<()> {
-    if datagram.len() > DATAGRAM_MAX_BYTES { Err(Errno::MSGSIZE.into()) } else { Ok(()) }
+/// Room for the control messages of one datagram, without an allocation a call. The kernel writes numbers into it, so it
+/// begins where a number may.
+#[repr(align(8))]
+struct Control([u8; CONTROL_BYTES]);
+
+/// The most that is asked for, twice: an error of IPv6 with the address of who reports it.
+const CONTROL_BYTES: usize = 128;
+
+impl Control {
+    const EMPTY: Self = Self([0; CONTROL_BYTES]);
 }
 
-/// Refuses what was cut: a datagram longer than the buffer.
-fn whole(len_bytes: usize, max_bytes: usize) -> io::Result<usize> {
-    if len_bytes > max_bytes { Err(Errno::MSGSIZE.into()) } else { Ok(len_bytes) }
+fn check_len(datagram: &[u8]) -> io::Result<()> {
+    if datagram.len() > DATAGRAM_MAX_BYTES { Err(Errno::MSGSIZE.into()) } else { Ok(()) }
 }
 
 impl AsFd for Datagram {
@@ -190,5 +257,13 @@ impl AsFd for Datagram {
 impl AsRawFd for Datagram {
     fn as_raw_fd(&self) -> RawFd {
         self.fd.as_raw_fd()
+    }
+}
+
+impl From<Datagram> for OwnedFd {
+    /// Gives the bare descriptor; the file of a Unix path stays, for whoever uses it next.
+    fn from(socket: Datagram) -> Self {
+        socket.path.into_iter().for_each(OwnedPath::leave);
+        socket.fd
     }
 }

@@ -87,6 +87,27 @@ impl Error {
         Self { operation, address: None, cause: cause.into() }
     }
 
+    /// Makes the error of a send that failed, with where it was to go. A message that was too long (EMSGSIZE) is told with its
+    /// length and the limit: [`Stream::packet_max_bytes`](crate::Stream::packet_max_bytes),
+    /// [`Datagram::max_bytes`](crate::Datagram::max_bytes). Where the limit lay elsewhere, on the way, say, it is EMSGSIZE.
+    ///
+    /// ```
+    /// use soquete::{Datagram, Error};
+    ///
+    /// let board: soquete::Endpoint = "udp://127.0.0.1:5555".parse()?;
+    /// let button = Datagram::connect(&board, &Default::default())?;
+    /// let picture = vec![0; 70_000];
+    /// let sent = button.send(&picture).map_err(|error| Error::of_send(&board, picture.len(), button.max_bytes(), error));
+    /// let line = "send udp://127.0.0.1:5555: message of 70000 octets, at most 65507 allowed";
+    /// assert_eq!(sent.unwrap_err().to_string(), line);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn of_send(to: impl fmt::Display, len_bytes: usize, max_bytes: usize, error: io::Error) -> Self {
+        let is_too_long = Errno::from_io_error(&error) == Some(Errno::MSGSIZE) && len_bytes > max_bytes;
+        let cause = if is_too_long { Cause::Oversize { len_bytes, max_bytes } } else { error.into() };
+        Self::new(Operation::Send, to, cause)
+    }
+
     /// Says what was being done.
     #[must_use]
     pub fn operation(&self) -> Operation {

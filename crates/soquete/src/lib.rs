@@ -34,7 +34,7 @@ pub use asynchronous::{AsyncClient, Event, Subscription, Watching};
 pub use backoff::Backoff;
 pub use client::{Batch, Client, ClientFraming, ClientOptions, Outcome, Received};
 pub use clock::Clock;
-pub use datagram::{Address, Arrival, DATAGRAM_MAX_BYTES, Datagram, DatagramOptions};
+pub use datagram::{Address, Arrival, DATAGRAM_MAX_BYTES, Datagram, DatagramOptions, Segments};
 pub use endpoint::{
     Endpoint, EndpointError, HOST_LEN_MAX, Host, INTERFACE_LEN_MAX, MEM_NAME_LEN_MAX, UNIX_NAME_LEN_MAX, UdpOptions,
     UnixName,
@@ -49,4 +49,4 @@ pub use outbound::{Announcement, News, Outbound, Shot};
 pub use resolve::{ADDRESSES_MAX, LOOKUPS_MAX, resolve, resolve_then};
 pub use server::Server;
 pub use soquete_proto::handshake::{Code, EventHead};
-pub use stream::{Peer, Stream};
+pub use stream::{Closed, DESCRIPTORS_MAX, Handed, Peer, Stream};

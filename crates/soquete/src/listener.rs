@@ -20,8 +20,10 @@ use path::OwnedPath;
 pub struct ListenOptions {
     /// How many connections may wait to be accepted; default 1,024, and the kernel's `somaxconn` bounds it.
     ///
-    /// With the 1 of many an example, clients that come at the same moment are turned away over Unix, and over TCP
-    /// they lose packets and wait for seconds.
+    /// When they are that many (Linux counts one more), the next client waits over Unix and seqpacket until one is accepted,
+    /// or is told [`Cause::Busy`] where it does not block. Over TCP the kernel drops its packets, which it sends again after
+    /// 1 s, 3 s, 7 s, and gives up after two minutes with ETIMEDOUT. Over `mem:` it is told [`Cause::Busy`] at once. Nobody
+    /// hears ECONNREFUSED, as textbooks say; so the 1 of many an example costs clients that come together seconds.
     pub backlog: u32,
     /// The mode of a Unix path, 0 to 0o777: who may connect needs the right to write. Default: 0o777 without the
     /// bits of the umask.
@@ -146,7 +148,7 @@ impl Listener {
     ///
     /// [`io::ErrorKind::WouldBlock`] when there is none. ECONNABORTED and network errors belong to a connection
     /// that is gone already: go on accepting. EMFILE, ENFILE, ENOBUFS and ENOMEM last for a while: the listener stays
-    /// readable, so wait before the next try.
+    /// readable, so wait before the next try. ESHUTDOWN after [`shutdown`](Listener::shutdown).
     pub fn accept(&self) -> io::Result<(Stream, Peer)> {
         let fd = match &self.source {
             Source::Socket { fd, .. } => fd,
@@ -158,7 +160,11 @@ impl Listener {
         };
         let mut flags = SocketFlags::CLOEXEC;
         flags.set(SocketFlags::NONBLOCK, self.nonblocking);
-        let (stream, address) = retry_on_intr(|| net::acceptfrom_with(fd, flags))?;
+        let (stream, address) = match retry_on_intr(|| net::acceptfrom_with(fd, flags)) {
+            // The kernel's word for a socket that does not listen any more.
+            Err(Errno::INVAL) => return Err(Errno::SHUTDOWN.into()),
+            accepted => accepted?,
+        };
         let peer = match address.map(SocketAddr::try_from) {
             Some(Ok(address)) => Peer::Tcp(address),
             _ => Peer::of_unix(&stream),
@@ -166,6 +172,21 @@ impl Listener {
         let stream =
             if let Endpoint::Seqpacket(_) = self.local { Stream::packets(stream) } else { Stream::octets(stream) };
         Ok((stream, peer))
+    }
+
+    /// Stops listening for good: an accept that blocks in another thread wakes up, and new clients are refused.
+    ///
+    /// Connections that wait to be accepted end: over TCP by a reset, over `mem:` at once, over Unix and seqpacket when the
+    /// listener is dropped. Until then the address stays taken.
+    ///
+    /// # Errors
+    ///
+    /// None for a socket that listens; the system call has a result all the same.
+    pub fn shutdown(&self) -> io::Result<()> {
+        match &self.source {
+            Source::Socket { fd, .. } => Ok(net::shutdown(fd, net::Shutdown::Read)?),
+            Source::Mem(inbox) => Ok(inbox.shutdown()?),
+        }
     }
 
     /// Says where it listens: a port of 0 is answered with the real one, a name with the address taken.

@@ -23,6 +23,7 @@ struct Queue {
     bell: Arc<OwnedFd>,
     /// At most `backlog`.
     waiting: VecDeque<Stream>,
+    /// 0 once it is shut down.
     backlog: usize,
 }
 
@@ -54,8 +55,23 @@ impl Inbox {
     pub(crate) fn accept(&self) -> rustix::io::Result<Stream> {
         rustix::io::retry_on_intr(|| rustix::io::read(&self.bell, &mut [0u8; 8]))?;
         let mut listeners = listeners();
-        let queue = listeners.get_mut(&self.name);
-        queue.and_then(|queue| queue.waiting.pop_front()).ok_or(Errno::AGAIN)
+        let queue = listeners.get_mut(&self.name).ok_or(Errno::AGAIN)?;
+        if queue.backlog == 0 {
+            // The next one shall wake up as well.
+            rustix::io::write(&self.bell, &1u64.to_ne_bytes())?;
+            return Err(Errno::SHUTDOWN);
+        }
+        queue.waiting.pop_front().ok_or(Errno::AGAIN)
+    }
+
+    /// Accepts nothing more and refuses who connects; the name stays taken.
+    pub(crate) fn shutdown(&self) -> rustix::io::Result<()> {
+        if let Some(queue) = listeners().get_mut(&self.name) {
+            queue.backlog = 0;
+            queue.waiting.clear();
+        }
+        rustix::io::write(&self.bell, &1u64.to_ne_bytes())?;
+        Ok(())
     }
 }
 
@@ -74,7 +90,7 @@ impl Drop for Inbox {
 /// Connects to a name of this process without ever blocking; `flags` are those of both ends.
 pub(crate) fn connect(name: &str, flags: SocketFlags) -> Result<Stream, Cause> {
     let mut listeners = listeners();
-    let queue = listeners.get_mut(name).ok_or(Errno::CONNREFUSED)?;
+    let queue = listeners.get_mut(name).filter(|queue| queue.backlog > 0).ok_or(Errno::CONNREFUSED)?;
     if queue.waiting.len() >= queue.backlog {
         return Err(Cause::Busy(QUEUE_FULL));
     }

@@ -1,7 +1,11 @@
 //! A connected byte stream, whatever it runs over.
 
+mod close;
 mod connect;
+mod descriptors;
+mod exact;
 mod peer;
+mod urgent;
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
@@ -12,11 +16,14 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType};
 
+pub use close::Closed;
+pub use descriptors::{DESCRIPTORS_MAX, Handed};
 pub use peer::Peer;
 
 /// A connection of any kind: TCP, Unix, seqpacket or `mem:`.
 ///
-/// It is one descriptor; dropping it closes it. `&Stream` reads and writes too, so one thread can read while another
+/// It is one descriptor; dropping it closes it at once, while the kernel goes on sending what was written;
+/// [`close_within`](Stream::close_within) waits for that, and [`abort`](Stream::abort) throws it away. `&Stream` reads and writes too, so one thread can read while another
 /// writes. A write to a stream whose peer is gone is an error (EPIPE), never a signal. Small writes leave at once:
 /// TCP_NODELAY is set.
 ///
@@ -48,9 +55,25 @@ pub struct Stream {
 
 /// What the kernel keeps apart on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cut {
+pub(crate) enum Cut {
     Octets,
     Packets,
+}
+
+impl Cut {
+    /// Reads what is there; a packet that does not fit is an error, never cut.
+    pub(crate) fn receive(self, socket: impl AsFd, buf: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
+        let max_bytes = buf.len();
+        whole(net::recv(socket, buf, flags | self.flags())?.1, max_bytes)
+    }
+
+    /// With TRUNC the kernel tells how long a packet really is; of a stream it would throw octets away.
+    fn flags(self) -> RecvFlags {
+        match self {
+            Self::Octets => RecvFlags::empty(),
+            Self::Packets => RecvFlags::TRUNC,
+        }
+    }
 }
 
 impl Stream {
@@ -119,18 +142,22 @@ impl Stream {
 
     /// Ends one direction or both; a read or write that blocks in another thread wakes up.
     ///
-    /// After `Shutdown::Write` the peer reads what was sent and then the end, and can still answer.
+    /// After `Shutdown::Write` the peer reads what was sent and then the end, and can still answer. After `Shutdown::Read`
+    /// a read gives what has arrived, and then the end; the peer hears nothing of it over TCP, where what it sends goes on to
+    /// arrive and can be read, and meets EPIPE with its next write over Unix, seqpacket and `mem:`.
     ///
     /// # Errors
     ///
     /// ENOTCONN when a TCP stream is not connected, any more or yet.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        let how = match how {
-            Shutdown::Read => net::Shutdown::Read,
-            Shutdown::Write => net::Shutdown::Write,
-            Shutdown::Both => net::Shutdown::Both,
-        };
-        Ok(net::shutdown(&self.fd, how)?)
+        shutdown(&self.fd, how)
+    }
+
+    /// Says how long a packet may be, in octets: what the kernel takes with its send buffer as it is; `None` where there are
+    /// no packets.
+    #[must_use]
+    pub fn packet_max_bytes(&self) -> Option<usize> {
+        if self.cut == Cut::Packets { packet_max_bytes(&self.fd) } else { None }
     }
 
     /// Reads what is there without taking it: the next read gives it again. It blocks as a read does.
@@ -143,15 +170,7 @@ impl Stream {
     }
 
     fn receive(&self, buf: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
-        match self.cut {
-            Cut::Octets => Ok(net::recv(&self.fd, buf, flags)?.0),
-            Cut::Packets => {
-                let max_bytes = buf.len();
-                // With TRUNC the kernel tells how long the packet really is; of a stream it would throw octets away.
-                let (_, len_bytes) = net::recv(&self.fd, buf, flags | RecvFlags::TRUNC)?;
-                if len_bytes > max_bytes { Err(Errno::MSGSIZE.into()) } else { Ok(len_bytes) }
-            }
-        }
+        self.cut.receive(&self.fd, buf, flags)
     }
 
     /// Says who is at the other end.
@@ -162,15 +181,34 @@ impl Stream {
     pub fn peer(&self) -> io::Result<Peer> {
         Ok(Peer::of(&self.fd)?)
     }
+}
 
-    /// Closes at once and throws away what the peer has not got: over TCP the peer sees a reset (ECONNRESET).
-    ///
-    /// Over Unix and `mem:` there is no such thing; it closes, and the peer sees a reset only if it had sent
-    /// something that was not read.
-    pub fn abort(self) {
-        // Nobody can do anything about a failure, and the stream is closed in any case.
-        let _ = sockopt::set_socket_linger(&self.fd, Some(Duration::ZERO));
+/// Refuses what was cut: a packet or datagram longer than the buffer.
+pub(crate) fn whole(len_bytes: usize, max_bytes: usize) -> io::Result<usize> {
+    if len_bytes > max_bytes { Err(Errno::MSGSIZE.into()) } else { Ok(len_bytes) }
+}
+
+/// Sends octets, or one packet.
+pub(crate) fn send(socket: impl AsFd, octets: &[u8]) -> io::Result<usize> {
+    if octets.is_empty() {
+        // As a packet it would be read as the end.
+        return Ok(0);
     }
+    Ok(net::send(socket, octets, SendFlags::NOSIGNAL)?)
+}
+
+pub(crate) fn shutdown(socket: impl AsFd, how: Shutdown) -> io::Result<()> {
+    let how = match how {
+        Shutdown::Read => net::Shutdown::Read,
+        Shutdown::Write => net::Shutdown::Write,
+        Shutdown::Both => net::Shutdown::Both,
+    };
+    Ok(net::shutdown(socket, how)?)
+}
+
+/// Says how long a packet over Unix may be. The kernel sets 32 octets apart of the buffer for sending (`af_unix.c`).
+pub(crate) fn packet_max_bytes(socket: &OwnedFd) -> Option<usize> {
+    sockopt::socket_send_buffer_size(socket).ok().map(|size| size.saturating_sub(32))
 }
 
 pub(crate) fn set_unsent_max(fd: &impl AsFd, max_bytes: u32) -> io::Result<()> {
@@ -185,14 +223,13 @@ impl Read for &Stream {
 
 impl Write for &Stream {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            // As a packet it would be read as the end.
-            return Ok(0);
-        }
-        Ok(net::send(&self.fd, buf, SendFlags::NOSIGNAL)?)
+        send(&self.fd, buf)
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Ok(0);
+        }
         let mut nothing = SendAncillaryBuffer::default();
         Ok(net::sendmsg(&self.fd, bufs, &mut nothing, SendFlags::NOSIGNAL)?)
     }

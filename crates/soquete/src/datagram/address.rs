@@ -5,10 +5,11 @@ use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixAddr, UnixCredentials, recvmsg};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrLike, SockaddrStorage, UnixAddr, recvmsg};
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
-use super::Arrival;
+use super::{Arrival, Control};
+use crate::stream::whole;
 use crate::{Cause, Endpoint, Error, Operation, Peer, UnixName, resolve};
 
 /// Where a datagram came from, or goes to, as the kernel has it: an IP address and a port, or the name of a Unix socket.
@@ -99,7 +100,7 @@ pub(super) fn receive_unix(socket: &OwnedFd, buf: &mut [u8], is_peek: bool) -> i
             Err(nix::Error::EINTR) => {}
             Err(errno) => return Err(errno.into()),
             Ok(arrival) => {
-                super::whole(arrival.len_bytes, max_bytes)?;
+                whole(arrival.len_bytes, max_bytes)?;
                 return Ok(arrival);
             }
         }
@@ -107,9 +108,9 @@ pub(super) fn receive_unix(socket: &OwnedFd, buf: &mut [u8], is_peek: bool) -> i
 }
 
 fn receive_message(socket: &OwnedFd, buf: &mut [u8], flags: MsgFlags) -> nix::Result<Arrival> {
-    let mut control = nix::cmsg_space!(UnixCredentials);
+    let mut control = Control::EMPTY;
     let mut slices = [IoSliceMut::new(buf)];
-    let message = recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
+    let message = recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut slices, Some(&mut control.0), flags)?;
     let mut peer = Peer::Outside;
     for told in message.cmsgs()? {
         if let ControlMessageOwned::ScmCredentials(sender) = told
@@ -122,7 +123,17 @@ fn receive_message(socket: &OwnedFd, buf: &mut [u8], flags: MsgFlags) -> nix::Re
     Ok(Arrival { len_bytes: message.bytes, from: Address(from.map(Into::into)), peer })
 }
 
+/// Gives the IP address and port of an address in the form of nix; `None` for another kind, or none.
+pub(super) fn ip_of(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in().map(|&address| SocketAddr::V4(address.into()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|&address| SocketAddr::V6(address.into())))
+}
+
 fn name_of(address: &UnixAddr) -> Option<SocketAddrUnix> {
+    if address.len() <= 2 {
+        // A sender without a name. Of length 0, as the kernel leaves it, every other question would panic.
+        return None;
+    }
     match (address.path(), address.as_abstract()) {
         (Some(path), _) => SocketAddrUnix::new(path).ok(),
         (None, Some(name)) => SocketAddrUnix::new_abstract_name(name).ok(),

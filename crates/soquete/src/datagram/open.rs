@@ -3,8 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
-use rustix::io::Errno;
+use nix::sys::socket::sockopt::UdpGroSegment;
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::net::{
     self, AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, ipproto, netdevice, sockopt,
 };
@@ -84,6 +86,37 @@ impl Datagram {
         opened.map_err(Operation::Connect.failed(endpoint))
     }
 
+    /// Takes over a socket of datagrams, such as one inherited from systemd.
+    ///
+    /// It goes on to block or not as it did, and programs that this process executes do not inherit it. The file of a Unix
+    /// path is left when it is dropped: it belongs to who bound it. A Unix socket without a name is shown as `unixgram:@`.
+    ///
+    /// # Errors
+    ///
+    /// [`Cause::Misuse`] when the descriptor is no socket of UDP or Unix datagrams.
+    pub fn from_fd(fd: OwnedFd) -> Result<Self, Error> {
+        let taken = match sockopt::socket_type(&fd) {
+            Ok(SocketType::DGRAM) => Self::over_inherited(fd),
+            _ => Err(NOT_A_SOCKET),
+        };
+        taken.map_err(|cause| Error::without_address(Operation::Bind, cause))
+    }
+
+    fn over_inherited(fd: OwnedFd) -> Result<Self, Cause> {
+        let local = match sockopt::socket_domain(&fd)? {
+            AddressFamily::UNIX => {
+                sockopt::set_socket_passcred(&fd, true)?;
+                let named = Address::new(Some(net::getsockname(&fd)?)).endpoint();
+                named.unwrap_or(Endpoint::Unixgram(UnixName::Abstract(String::new())))
+            }
+            AddressFamily::INET | AddressFamily::INET6 => Endpoint::udp(net::getsockname(&fd)?.try_into()?),
+            _ => return Err(NOT_A_SOCKET),
+        };
+        fcntl_setfd(&fd, FdFlags::CLOEXEC)?;
+        let joins = nix::sys::socket::getsockopt(&fd, UdpGroSegment) == Ok(true);
+        Ok(Self { path: None, fd, local, aim: None, joins, is_ended: AtomicBool::new(false) })
+    }
+
     fn over(
         path: Option<OwnedPath>,
         fd: OwnedFd,
@@ -106,11 +139,13 @@ impl Datagram {
         {
             *local = asked.clone();
         }
-        let socket = Self { _path: path, fd, local, aim };
+        let socket = Self { path, fd, local, aim, joins: false, is_ended: AtomicBool::new(false) };
         socket.set_nonblocking(options.nonblocking)?;
         Ok(socket)
     }
 }
+
+const NOT_A_SOCKET: Cause = Cause::Misuse("the descriptor is no socket of UDP or Unix datagrams");
 
 const NOT_OF_DATAGRAMS: Cause = Cause::Misuse("only udp: and unixgram: carry datagrams");
 

@@ -40,6 +40,7 @@ const WORDS: &[(Errno, &str)] = &[
     (Errno::PIPE, "the peer has closed the connection"),
     (Errno::PROTOTYPE, "a socket of another kind"),
     (Errno::ROFS, "read-only file system"),
+    (Errno::SHUTDOWN, "shut down by this program"),
     (Errno::TIMEDOUT, "connection timed out"),
 ];
 
@@ -94,20 +95,24 @@ impl Error {
         match self.cause() {
             Cause::FileInTheWay => Some("move the file away or choose another path; soquete never removes it"),
             Cause::Unresolved(_) => Some("check the spelling, and that this machine finds names: `getent hosts NAME`"),
+            Cause::Timeout if self.operation() == Operation::Connect && self.scheme() == "unix" => Some(QUEUE_FULL),
             Cause::Timeout if self.operation() == Operation::Connect => Some(BLACK_HOLE),
+            Cause::Oversize { .. } => self.act_on_length(),
             cause => self.act_on(errno(cause)?),
         }
     }
 
     fn act_on(&self, errno: Errno) -> Option<&'static str> {
-        let scheme = self.address().and_then(|address| address.split_once(':')).map_or("", |(scheme, _)| scheme);
+        let scheme = self.scheme();
         let binds = matches!(self.operation(), Operation::Bind | Operation::Listen);
         Some(match (errno, scheme) {
             (Errno::ADDRINUSE, "tcp") => "another program listens there: `ss -ltnp` names it",
+            (Errno::ADDRINUSE, "udp") => "another program receives there: `ss -lunp` names it",
             (Errno::ADDRINUSE, "unix") => "another program listens there: `ss -lxp` names it",
             (Errno::ADDRNOTAVAIL, _) if binds => "listen at an address of this machine: `ip address` lists them",
             (Errno::ADDRNOTAVAIL, _) => "every local port is in use: keep connections open instead of making new ones",
-            (Errno::ACCESS, "tcp") if binds => "choose a port of 1024 or more, or grant CAP_NET_BIND_SERVICE",
+            (Errno::ACCESS, "tcp" | "udp") if binds => "choose a port of 1024 or more, or grant CAP_NET_BIND_SERVICE",
+            (Errno::ACCESS, "udp") => "it is a broadcast address: add `?broadcast=yes` to reach every machine there",
             (Errno::ACCESS, "unix") if binds => "this user needs the right to read and write the folder",
             (Errno::ACCESS, "unix") => "this user needs the right to write to the socket: `ls -l` shows its mode",
             (Errno::CONNREFUSED, _) => "start the program that listens there, or check the address",
@@ -116,10 +121,34 @@ impl Error {
             (Errno::MFILE, _) => "raise the limit of open files: `ulimit -n`, or LimitNOFILE= of the unit",
             (Errno::NOENT, "unix") if binds => "create the folder first",
             (Errno::NOENT, "unix") => "start the program that listens there, or check the path",
+            (Errno::MSGSIZE, _) => self.act_on_length()?,
             _ => return None,
         })
     }
+
+    /// Says what to do about a message that is too long where the kernel bounds messages.
+    fn act_on_length(&self) -> Option<&'static str> {
+        let is_bounded = matches!(self.written_scheme(), "udp" | "seqpacket" | "unixgram");
+        is_bounded.then(|| match self.operation() {
+            Operation::Receive => "receive into a larger buffer",
+            _ => "send it in parts, or over `tcp:` or `unix:`, which set no bound to a message",
+        })
+    }
+
+    /// Gives the kind of the address; the three kinds of Unix sockets are one here.
+    fn scheme(&self) -> &str {
+        match self.written_scheme() {
+            "seqpacket" | "unixgram" => "unix",
+            scheme => scheme,
+        }
+    }
+
+    fn written_scheme(&self) -> &str {
+        self.address().and_then(|address| address.split_once(':')).map_or("", |(scheme, _)| scheme)
+    }
 }
+
+const QUEUE_FULL: &str = "the program that listens there does not accept: look whether it hangs";
 
 const BLACK_HOLE: &str = "check that the machine is on and that no firewall drops the packets";
 

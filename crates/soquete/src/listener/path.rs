@@ -124,6 +124,14 @@ fn id(stat: &Stat) -> FileId {
     (stat.st_dev, stat.st_ino)
 }
 
+impl OwnedPath {
+    /// Leaves the file where it is.
+    pub(crate) fn leave(mut self) {
+        // No file has such a name.
+        self.path = PathBuf::new();
+    }
+}
+
 impl Drop for OwnedPath {
     /// Needs no lock: the socket still listens, so nobody takes the path over between the look and the removal.
     fn drop(&mut self) {

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use soquete::{Cause, Endpoint, ListenOptions, Listener, Peer, Stream};
+use soquete::{Cause, Closed, Endpoint, ListenOptions, Listener, Peer, Stream};
 
 use crate::place::Place;
 
@@ -38,8 +38,32 @@ conformance! {
         a_connect_bounded_in_time_leaves_no_timeout_behind,
         a_stream_survives_as_a_bare_descriptor,
         an_aborted_stream_is_closed,
+        a_number_of_octets_is_received_exactly_or_it_is_an_error,
+        a_send_into_a_full_buffer_waits_and_goes_on_or_says_that_it_would,
+        after_the_end_of_reading_the_other_direction_goes_on,
+        a_close_that_waits_says_that_all_is_sent,
+        a_shutdown_wakes_an_accept_that_blocks,
     };
-    tcp_v4, tcp_v6, unix_path, unix_abstract, mem
+    tcp_v4, tcp_v6, unix_path, unix_abstract, seqpacket_path, seqpacket_abstract, mem
+}
+
+/// Octets of one write: seqpacket takes no more than about 208 KiB as one packet.
+const PIECE_BYTES: usize = 16 << 10;
+
+/// Writes in pieces that fit a packet.
+fn write_pieces(mut stream: &Stream, octets: &[u8]) -> std::io::Result<()> {
+    octets.chunks(PIECE_BYTES).try_for_each(|piece| stream.write_all(piece))
+}
+
+/// Reads until the end, each time as much as a packet may have.
+fn read_pieces(mut stream: &Stream) -> Vec<u8> {
+    let (mut received, mut buf) = (Vec::new(), vec![0; PIECE_BYTES]);
+    loop {
+        match stream.read(&mut buf).unwrap() {
+            0 => return received,
+            len => received.extend(&buf[..len]),
+        }
+    }
 }
 
 fn octets_arrive_in_order_both_ways(place: &Place) {
@@ -74,15 +98,11 @@ fn after_the_end_of_one_direction_the_other_goes_on(place: &Place) {
 fn a_mebibyte_goes_each_way_at_once(place: &Place) {
     let (client, server) = place.pair();
     let sent: Vec<u8> = (0..1 << 20).map(|place: u32| place.to_le_bytes()[place as usize % 3]).collect();
-    let send = |mut stream: &Stream| {
-        stream.write_all(&sent).unwrap();
+    let send = |stream: &Stream| {
+        write_pieces(stream, &sent).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
     };
-    let receive = |mut stream: &Stream| {
-        let mut received = Vec::new();
-        stream.read_to_end(&mut received).unwrap();
-        assert!(received == sent);
-    };
+    let receive = |stream: &Stream| assert!(read_pieces(stream) == sent);
     thread::scope(|scope| {
         for stream in [&client, &server] {
             scope.spawn(move || send(stream));
@@ -103,20 +123,20 @@ fn a_read_waits_no_longer_than_its_timeout(place: &Place) {
 }
 
 fn a_write_waits_no_longer_than_its_timeout(place: &Place) {
-    let (mut client, _server) = place.pair();
+    let (client, _server) = place.pair();
     client.set_send_timeout(Some(Duration::from_millis(20))).unwrap();
     // No kernel buffers 64 MiB for a peer that does not read.
-    let error = client.write_all(&vec![0; 64 << 20]).unwrap_err();
+    let error = write_pieces(&client, &vec![0; 64 << 20]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
 }
 
 fn a_peek_leaves_the_octets_to_the_next_read(place: &Place) {
     let (mut client, mut server) = place.pair();
     client.write_all(b"LED").unwrap();
-    let mut first = [0; 1];
     for _ in 0..2 {
-        assert_eq!(server.peek(&mut first).unwrap(), 1);
-        assert_eq!(&first, b"L");
+        let mut first = [0; 8];
+        assert_eq!(server.peek(&mut first).unwrap(), 3);
+        assert_eq!(&first[..3], b"LED");
     }
     let mut all = [0; 3];
     server.read_exact(&mut all).unwrap();
@@ -162,7 +182,7 @@ fn a_listener_says_where_it_listens_and_who_came(place: &Place) {
             assert_ne!(*port, 0);
             assert_eq!(there.to_string(), local.to_string());
         }
-        (Endpoint::Unix(_), Peer::Unix { pid, .. }) => {
+        (Endpoint::Unix(_) | Endpoint::Seqpacket(_), Peer::Unix { pid, .. }) => {
             assert_eq!(pid, here);
             assert!(peer.to_string().starts_with(&format!("unix: pid {here} uid ")));
             assert_eq!(listener.local(), &place.endpoint);
@@ -217,6 +237,80 @@ fn an_aborted_stream_is_closed(place: &Place) {
         Ok(len) => assert_eq!(len, 0),
         Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
     }
+}
+
+fn a_number_of_octets_is_received_exactly_or_it_is_an_error(place: &Place) {
+    let (mut client, server) = place.pair();
+    let mut buf = [0; 6];
+    thread::scope(|scope| {
+        let receiver = scope.spawn(|| server.receive_exact(&mut buf).map(|()| buf));
+        for piece in [b"LE", b"D ", b"ON"] {
+            client.write_all(piece).unwrap();
+        }
+        assert_eq!(&receiver.join().unwrap().unwrap(), b"LED ON");
+    });
+    server.set_receive_timeout(Some(Duration::from_millis(20))).unwrap();
+    client.write_all(b"LED").unwrap();
+    assert_eq!(server.receive_exact(&mut buf).unwrap_err().kind(), ErrorKind::WouldBlock);
+    client.write_all(b"LED").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let early = server.receive_exact(&mut buf).unwrap_err();
+    assert_eq!(early.kind(), ErrorKind::UnexpectedEof);
+    assert!(matches!(Cause::from(early), Cause::Closed));
+    server.receive_exact(&mut []).unwrap();
+}
+
+fn a_send_into_a_full_buffer_waits_and_goes_on_or_says_that_it_would(place: &Place) {
+    let (mut client, server) = place.pair();
+    client.set_nonblocking(true).unwrap();
+    let mut sent = 0;
+    let full = loop {
+        match client.write(&[b'x'; PIECE_BYTES]) {
+            Ok(len) => sent += len,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(full.kind(), ErrorKind::WouldBlock);
+    client.set_nonblocking(false).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            write_pieces(&client, &[b'y'; 4 * PIECE_BYTES]).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+        });
+        let received = read_pieces(&server);
+        assert_eq!(received.len(), sent + 4 * PIECE_BYTES);
+        assert!(
+            received[..sent].iter().all(|octet| *octet == b'x') && received[sent..].iter().all(|octet| *octet == b'y')
+        );
+    });
+}
+
+fn after_the_end_of_reading_the_other_direction_goes_on(place: &Place) {
+    let (mut client, mut server) = place.pair();
+    client.shutdown(Shutdown::Read).unwrap();
+    assert_eq!(client.read(&mut [0; 8]).unwrap(), 0);
+    client.write_all(b"LED ON").unwrap();
+    let mut buf = [0; 6];
+    server.read_exact(&mut buf).unwrap();
+    assert_eq!(&buf, b"LED ON");
+}
+
+fn a_close_that_waits_says_that_all_is_sent(place: &Place) {
+    let (mut client, server) = place.pair();
+    client.write_all(b"LED ON").unwrap();
+    assert_eq!(client.close_within(Duration::from_secs(60)).unwrap(), Closed::Sent);
+    assert_eq!(read_pieces(&server), b"LED ON");
+}
+
+fn a_shutdown_wakes_an_accept_that_blocks(place: &Place) {
+    let listener = place.listen();
+    thread::scope(|scope| {
+        let acceptor = scope.spawn(|| listener.accept().unwrap_err());
+        listener.shutdown().unwrap();
+        assert_eq!(Cause::from(acceptor.join().unwrap()).to_string(), "shut down by this program");
+    });
+    assert!(listener.accept().is_err());
+    assert!(Stream::connect(listener.local()).unwrap_err().is_refused());
 }
 
 fn await_ready(descriptor: &impl AsFd, flags: PollFlags) {

@@ -3,12 +3,11 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
-use std::thread;
 use std::time::Duration;
 
-use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use soquete::{Cause, Endpoint, Error, ListenOptions, Listener, Operation, Stream};
 
+use crate::network::without_capabilities;
 use crate::place::{Folder, Place, unix};
 
 fn endpoint(text: &str) -> Endpoint {
@@ -116,43 +115,6 @@ fn eacces_at_a_socket_or_in_a_folder_that_is_not_ours() {
     assert!(connect.act().unwrap().contains("`ls -l`"));
     assert_eq!(bind.to_string(), format!("bind {new}: permission denied"));
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-/// Runs something in a thread that is not above permissions, even if root runs the tests.
-fn without_capabilities<T: Send>(run: impl FnOnce() -> T + Send) -> T {
-    thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            let mut sets = capabilities(None).unwrap();
-            sets.effective = CapabilitySet::empty();
-            set_capabilities(None, sets).unwrap();
-            run()
-        });
-        thread.join().unwrap()
-    })
-}
-
-#[test]
-fn a_full_queue_is_a_timeout_for_who_waits_and_refuses_who_does_not() {
-    for place in [Place::tcp_v4(), Place::unix_path()] {
-        let options = ListenOptions { backlog: 1, ..ListenOptions::default() };
-        let listener = Listener::bind(&place.endpoint, &options).unwrap();
-        let connect = || Stream::connect_timeout(listener.local(), Duration::from_millis(20));
-        let mut waiting = Vec::new();
-        let error = loop {
-            match connect() {
-                Ok(stream) => waiting.push(stream),
-                Err(error) => break error,
-            }
-        };
-        assert!(waiting.len() <= 4);
-        assert_eq!(error.to_string(), format!("connect {}: timed out", listener.local()));
-        assert!(error.is_timeout());
-        if let Endpoint::Unix(_) = place.endpoint {
-            let error = Stream::connect_start(&place.endpoint).unwrap_err();
-            assert_eq!(error.to_string(), format!("connect {}: the listener's queue is full", place.endpoint));
-            assert!(error.is_refused());
-        }
-    }
 }
 
 #[test]

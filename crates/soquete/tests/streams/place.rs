@@ -1,35 +1,11 @@
 //! A place of its own for each test: port 0, a fresh folder, a fresh name.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{env, fs, process};
+use std::path::Path;
 
 use soquete::{Endpoint, ListenOptions, Listener, Stream};
 
-/// A folder that goes with the test.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new() -> Self {
-        let path = env::temp_dir().join(unique());
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+pub(crate) use crate::folder::Folder;
+use crate::folder::unique;
 
 /// An endpoint of one kind where nobody listens yet.
 pub(crate) struct Place {
@@ -56,6 +32,16 @@ impl Place {
         Self::at(format!("unix:@{}", unique()))
     }
 
+    pub(crate) fn seqpacket_path() -> Self {
+        let folder = Folder::new();
+        let endpoint = format!("seqpacket://{}", folder.file("led.sock").display()).parse().unwrap();
+        Self { endpoint, _folder: Some(folder) }
+    }
+
+    pub(crate) fn seqpacket_abstract() -> Self {
+        Self::at(format!("seqpacket:@{}", unique()))
+    }
+
     pub(crate) fn mem() -> Self {
         Self::at(format!("mem:{}", unique()))
     }
@@ -78,9 +64,4 @@ impl Place {
 
 pub(crate) fn unix(path: &Path) -> Endpoint {
     format!("unix://{}", path.display()).parse().unwrap()
-}
-
-fn unique() -> String {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    format!("soquete-test-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }

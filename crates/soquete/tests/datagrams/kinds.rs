@@ -1,0 +1,113 @@
+//! What some kinds of datagrams have and others have not.
+
+use std::io::ErrorKind;
+use std::thread;
+
+use soquete::{Address, Cause, Datagram, DatagramOptions, Endpoint, Peer, Stream, UnixName};
+
+use crate::place::{Place, connect};
+
+#[test]
+fn the_path_of_a_client_goes_with_it() {
+    let place = Place::unixgram_path();
+    let board = place.bind();
+    let button = connect(board.local());
+    let Some(UnixName::Path(path)) = button.local().unix_name().cloned() else { panic!("a path") };
+    assert!(path.exists());
+    drop(button);
+    assert!(!path.exists());
+}
+
+#[test]
+fn the_path_of_a_bare_descriptor_stays() {
+    let place = Place::unixgram_path();
+    let bare = std::os::fd::OwnedFd::from(place.bind());
+    let Some(UnixName::Path(path)) = place.endpoint.unix_name() else { panic!("a path") };
+    drop(Datagram::from_fd(bare).unwrap());
+    assert!(path.exists());
+    drop(place.bind());
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_full_queue_of_a_unix_socket_lets_its_sender_wait_or_tells_it() {
+    for place in [Place::unixgram_path(), Place::unixgram_abstract()] {
+        let (board, button) = place.pair();
+        button.set_nonblocking(true).unwrap();
+        let mut sent = 0;
+        let full = loop {
+            match button.send(b"x") {
+                Ok(()) => sent += 1,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::WouldBlock);
+        button.set_nonblocking(false).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| (0..50).for_each(|_| button.send(b"y").unwrap()));
+            (0..sent + 50).for_each(|_| assert_eq!(board.receive(&mut [0; 8]).unwrap(), 1));
+        });
+        button.set_send_timeout(Some(std::time::Duration::from_millis(10))).unwrap();
+        let full = (0..1000).find_map(|_| button.send(b"x").err()).unwrap();
+        assert!(matches!(Cause::from(full), Cause::Timeout));
+    }
+}
+
+#[test]
+fn a_full_buffer_of_udp_loses_what_comes_and_its_sender_hears_nothing() {
+    let options = DatagramOptions { receive_buffer_bytes: 4096, ..DatagramOptions::default() };
+    let board = Datagram::bind(&Place::udp_v4().endpoint, &options).unwrap();
+    let button = connect(board.local());
+    (0..1000).for_each(|_| button.send(&[0; 1000]).unwrap());
+    board.set_nonblocking(true).unwrap();
+    let received = (0..1000).take_while(|_| board.receive(&mut [0; 1000]).is_ok()).count();
+    assert!((1..1000).contains(&received), "{received}");
+}
+
+#[test]
+fn a_group_is_told_once_and_each_of_it_hears() {
+    let one = Place::multicast().bind();
+    let other = Datagram::bind(one.local(), &DatagramOptions::default()).unwrap();
+    assert!(one.local().is_multicast());
+    let button = connect(one.local());
+    button.send(b"LED ON").unwrap();
+    for board in [one, other] {
+        board.set_receive_timeout(Some(crate::place::PATIENCE)).unwrap();
+        let mut buf = [0; 64];
+        let arrival = board.receive_from(&mut buf).unwrap();
+        assert_eq!(&buf[..arrival.len_bytes], b"LED ON");
+        // It answers from an address of its own, which is heard all the same.
+        board.send_to(b"OK LED ON", &arrival.from).unwrap();
+        assert_eq!(button.receive(&mut buf).unwrap(), 9);
+    }
+}
+
+#[test]
+fn a_sender_without_a_name_is_known_and_cannot_be_answered() {
+    let place = Place::unixgram_path();
+    let board = place.bind();
+    let nameless = std::os::unix::net::UnixDatagram::unbound().unwrap();
+    let Some(UnixName::Path(path)) = board.local().unix_name() else { panic!("a path") };
+    nameless.send_to(b"LED", path).unwrap();
+    let arrival = board.receive_from(&mut [0; 8]).unwrap();
+    assert!(arrival.from.is_nowhere());
+    assert!(matches!(arrival.peer, Peer::Unix { pid, .. } if pid == std::process::id()));
+    assert_eq!(board.send_to(b"OK", &arrival.from).unwrap_err().raw_os_error(), Some(89), "EDESTADDRREQ");
+    assert_eq!(Datagram::from_fd(nameless.into()).unwrap().local().to_string(), "unixgram:@");
+}
+
+#[test]
+fn what_is_no_endpoint_of_datagrams_is_refused_with_what_to_use() {
+    let options = DatagramOptions::default();
+    let tcp = "tcp://127.0.0.1:1".parse().unwrap();
+    let mistake = Datagram::bind(&tcp, &options).unwrap_err().to_string();
+    assert_eq!(mistake, "bind tcp://127.0.0.1:1: only udp: and unixgram: carry datagrams");
+    assert!(Datagram::connect(&tcp, &options).is_err());
+    let udp: Endpoint = "udp://127.0.0.1:1".parse().unwrap();
+    let mistake = Stream::connect(&udp).unwrap_err().to_string();
+    assert_eq!(mistake, "connect udp://127.0.0.1:1: datagrams have no connections: open a Datagram there");
+    assert!(Address::of(&tcp).is_err());
+    let (stream, _) = Stream::pair().unwrap();
+    let mistake = Datagram::from_fd(stream.into()).unwrap_err().to_string();
+    assert_eq!(mistake, "bind: the descriptor is no socket of UDP or Unix datagrams");
+}
