@@ -1,14 +1,18 @@
 //! A client for programs that live in tokio, over the same protocol core as the blocking one.
 
 mod ask;
+mod datagram;
 mod dial;
 mod driver;
 mod gather;
 mod hear;
+mod stream;
 mod subscription;
 mod typed;
 mod wire;
 
+pub use datagram::AsyncDatagram;
+pub use stream::AsyncStream;
 pub use subscription::{Event, Subscription};
 pub use typed::Watching;
 

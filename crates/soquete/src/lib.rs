@@ -6,8 +6,8 @@
 //! operation, address and cause in one line and knows what a person can do about it.
 //!
 //! [`Clock`] reads the time, [`Backoff`] says how long to wait before trying again, and [`resolve_then`] looks up
-//! names without holding anybody up. [`typed`] sends Rust types instead of octets; the feature `tokio` adds a client for
-//! programs that live in that runtime.
+//! names without holding anybody up. [`typed`] sends Rust types instead of octets; the feature `tokio` adds a client,
+//! streams and sockets of datagrams for programs that live in that runtime.
 
 #![deny(unsafe_code)]
 
@@ -30,7 +30,7 @@ mod stream;
 pub mod typed;
 
 #[cfg(feature = "tokio")]
-pub use asynchronous::{AsyncClient, Event, Subscription, Watching};
+pub use asynchronous::{AsyncClient, AsyncDatagram, AsyncStream, Event, Subscription, Watching};
 pub use backoff::Backoff;
 pub use client::{Batch, Client, ClientFraming, ClientOptions, Outcome, Received};
 pub use clock::Clock;

@@ -67,6 +67,13 @@ impl Cut {
         whole(net::recv(socket, buf, flags | self.flags())?.1, max_bytes)
     }
 
+    /// Reads behind what is in `input`, as much as it has room for.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn receive_behind(self, socket: impl AsFd, input: &mut Vec<u8>) -> io::Result<usize> {
+        let max_bytes = input.capacity() - input.len();
+        whole(net::recv(socket, rustix::buffer::spare_capacity(input), self.flags())?.1, max_bytes)
+    }
+
     /// With TRUNC the kernel tells how long a packet really is; of a stream it would throw octets away.
     fn flags(self) -> RecvFlags {
         match self {
@@ -171,6 +178,11 @@ impl Stream {
 
     fn receive(&self, buf: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
         self.cut.receive(&self.fd, buf, flags)
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn cut(&self) -> Cut {
+        self.cut
     }
 
     /// Says who is at the other end.

@@ -31,7 +31,7 @@ impl Dialling {
 }
 
 /// Connects within `limit`. A name is looked up in a helper thread; its addresses share the time evenly.
-async fn dial(endpoint: &Endpoint, limit: Duration) -> Result<Wire, Error> {
+pub(super) async fn dial(endpoint: &Endpoint, limit: Duration) -> Result<Wire, Error> {
     let dialled = async {
         match endpoint {
             Endpoint::Tcp { .. } => dial_tcp(endpoint, limit).await,
@@ -49,7 +49,7 @@ async fn dial_local(endpoint: &Endpoint) -> Result<Wire, Error> {
     let mut backoff = Backoff::new(Duration::from_millis(1), FULL_WAIT_MAX);
     loop {
         match Stream::connect_start(endpoint) {
-            Ok(stream) => return Wire::new(stream, false).map_err(Operation::Connect.failed(endpoint)),
+            Ok(stream) => return Wire::new(stream).map_err(Operation::Connect.failed(endpoint)),
             Err(error) if matches!(error.cause(), Cause::Busy(_)) => sleep(backoff.next(random_u64())).await,
             Err(error) => return Err(error),
         }
@@ -74,11 +74,11 @@ async fn dial_address(endpoint: &Endpoint, address: SocketAddr) -> Result<Wire, 
     // The kernel may refuse at once: the error then names the address.
     let stream = Stream::connect_start(&address.into())?;
     let made = async {
-        let wire = Wire::new(stream, true)?;
+        let wire = Wire::new(stream)?;
         wire.writable().await?;
         let stream = wire.into_stream()?;
         stream.finish_connect()?;
-        Wire::new(stream, true)
+        Wire::new(stream)
     };
     made.await.map_err(|error: io::Error| Error::new(Operation::Connect, endpoint, error))
 }

@@ -292,7 +292,7 @@ impl Driver {
         }
         let Link::Up(wire) = &mut self.link else { return true };
         // The server closes when it has heard the goodbye; its end shows in the reading.
-        matches!(wire.poll_shutdown(cx), Poll::Ready(Err(_)))
+        wire.shutdown().is_err()
     }
 
     /// Sends what is gathered; says whether all of it is sent.
@@ -306,7 +306,7 @@ impl Driver {
             if sent == self.out.len() {
                 break Ok(true);
             }
-            match wire.poll_write(cx, &self.out[sent..]) {
+            match wire.poll_write_frames(cx, &self.out[sent..]) {
                 Poll::Ready(Ok(len)) => sent += len,
                 Poll::Ready(Err(error)) => break Err(error),
                 Poll::Pending => break Ok(false),

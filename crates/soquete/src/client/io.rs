@@ -6,7 +6,7 @@ use crate::hub::PACKET_MAX_BYTES;
 use crate::{Cause, Clock, Error, Operation, Stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{RecvFlags, SendFlags, send};
 use std::time::Duration;
 
 impl Client {
@@ -123,12 +123,7 @@ impl Client {
 /// Receives once; a packet that is longer than the room is an error.
 #[inline]
 fn receive(stream: &Stream, room: &mut [u8], flags: RecvFlags) -> Result<usize, Errno> {
-    if !stream.keeps_packets() {
-        return recv(stream, room, flags).map(|(len, _)| len);
-    }
-    let max_bytes = room.len();
-    let (_, len_bytes) = recv(stream, room, flags | RecvFlags::TRUNC)?;
-    if len_bytes > max_bytes { Err(Errno::MSGSIZE) } else { Ok(len_bytes) }
+    stream.cut().receive(stream, room, flags).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
 }
 
 fn receive_spinning(stream: &Stream, room: &mut [u8], spin: Duration) -> Option<Result<usize, Errno>> {

@@ -7,6 +7,7 @@ mod kit;
 #[path = "../kit/proxy.rs"]
 mod proxy;
 
+mod bytes;
 mod ending;
 mod losing;
 mod serving;
