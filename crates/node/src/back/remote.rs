@@ -87,7 +87,7 @@ impl Remotes {
             fars: Vec::new(),
             lines: BTreeMap::new(),
             told: VecDeque::new(),
-            said: Seldom::new("more of far ends"),
+            said: Seldom::new("news of far ends"),
         };
         for (id, line) in ids.iter().zip(&config.lines) {
             if let LineKind::Remote { at, line, .. } = &line.kind {
@@ -193,9 +193,10 @@ impl Remotes {
             }
             News::Lost(why) => {
                 far.forget_asking();
-                if far.trouble.replace(why.clone()).is_none_or(|before| before.is_empty()) {
-                    self.said.say(now, &format!("{at}: {why}; its lines are unknown"));
-                    self.lose(nth, &format!("{at}: {why}"));
+                let named = if why.contains(&at) { why.clone() } else { format!("{at}: {why}") };
+                if far.trouble.replace(why).is_none_or(|before| before.is_empty()) {
+                    self.said.say(now, &format!("{named}; its lines are unknown"));
+                    self.lose(nth, &named);
                 }
             }
             News::Event { id, payload } if far.watch == Some(id) => self.hear_event(nth, &payload),
@@ -371,5 +372,89 @@ fn value(word: &str) -> Value {
         "ON" => Value::On,
         "OFF" => Value::Off,
         _ => Value::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Direction, LineConfig};
+    use soquete_board::{Board, LineSpec};
+
+    /// Makes a process with the lines LED and LAMP, which lead to LED and NOBODY at one endpoint.
+    fn remotes() -> (Remotes, Vec<LineId>) {
+        let (mut board, mut config) = (Board::new(), ProcessConfig::new("relay".parse().unwrap()));
+        let mut ids = Vec::new();
+        for (here, there) in [("LED", "LED"), ("LAMP", "NOBODY")] {
+            let (at, line) = ("mem:far".parse().unwrap(), there.parse().unwrap());
+            let kind = LineKind::Remote { direction: Direction::Output, at, line };
+            config.lines.push(LineConfig::new(here.parse().unwrap(), kind));
+            ids.push(board.add_line(Duration::ZERO, LineSpec::output(here.parse().unwrap())).unwrap());
+        }
+        (Remotes::new(&config, &ids), ids)
+    }
+
+    fn told(remotes: &mut Remotes) -> Vec<(LineId, Value, String)> {
+        let value = |told| match told {
+            Told::Value { line, value, cause } => (line, value, cause.as_str().to_owned()),
+            Told::Acted { .. } => panic!("{told:?}"),
+        };
+        std::iter::from_fn(|| remotes.next()).map(value).collect()
+    }
+
+    #[test]
+    fn lines_that_lead_to_one_endpoint_share_a_client() {
+        let (remotes, ids) = remotes();
+        assert_eq!((remotes.fars.len(), remotes.leads_to(ids[0]), remotes.leads_to(ids[1])), (1, Some(0), Some(0)));
+    }
+
+    #[test]
+    fn who_changed_a_line_there_is_told_in_bounds_and_without_control_characters() {
+        let (mut remotes, ids) = remotes();
+        remotes.hear_event(0, format!("led ON 1 \x1b[2J{}", "x".repeat(1000)).as_bytes());
+        let cause = format!("[2J{}", "x".repeat(CAUSE_MAX_CHARS - 3));
+        assert_eq!(told(&mut remotes), [(ids[0], Value::On, cause)]);
+    }
+
+    #[test]
+    fn what_is_no_event_of_ours_is_passed_over() {
+        let (mut remotes, ids) = remotes();
+        for payload in [&b""[..], b"LED", b" ON", b"\xff\xfe ON 1 x", b"LAMP ON 1 x", b"ON ON ON ON"] {
+            remotes.hear_event(0, payload);
+            assert_eq!(told(&mut remotes), [], "{payload:?}");
+        }
+        remotes.hear_event(0, b"LED BLUE 1 x");
+        assert_eq!(told(&mut remotes), [(ids[0], Value::Unknown, "x".to_owned())]);
+    }
+
+    #[test]
+    fn a_line_that_is_not_there_is_unknown() {
+        let (mut remotes, ids) = remotes();
+        remotes.hear_lines(0, b"OK 2\nLED OFF OUTPUT and more\nLAMP ON OUTPUT");
+        let none = "there is no line NOBODY at mem:far".to_owned();
+        assert_eq!(told(&mut remotes), [(ids[0], Value::Off, "mem:far".to_owned()), (ids[1], Value::Unknown, none)]);
+    }
+
+    #[test]
+    fn the_words_of_boards_in_a_row_are_said_once() {
+        let (remotes, ids) = remotes();
+        for (far, bare) in [
+            ("LED was not set: stuck", "stuck"),
+            ("NOBODY was not set: LED was not set: stuck", "LED was not set: stuck"),
+            ("whether LED was set is unknown: silent", "silent"),
+            ("whether LAMP was set is unknown: silent", "whether LAMP was set is unknown: silent"),
+            ("LED was not set, other lines were: stuck", "LED was not set, other lines were: stuck"),
+        ] {
+            assert_eq!(remotes.bare(&ids, far), bare);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_says_less_than_was_asked_leaves_a_value_unknown() {
+        let (remotes, ids) = remotes();
+        let outcomes = |words: &str| remotes.outcomes(&ids, Outcome::Done(words.as_bytes().to_vec()));
+        assert_eq!(outcomes("OK LED ON NOBODY OFF"), [Ok(Value::On), Ok(Value::Off)]);
+        assert_eq!(outcomes("OK LED ON"), [Ok(Value::On), Ok(Value::Unknown)]);
+        assert_eq!(outcomes("\u{0}"), [Ok(Value::Unknown), Ok(Value::Unknown)]);
     }
 }

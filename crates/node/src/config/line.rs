@@ -49,7 +49,8 @@ pub enum LineKind {
     },
     /// A line of another server, of which this process is a client.
     Remote {
-        /// Which way it goes here. An input cannot be set from here, whatever it is there.
+        /// Which way it goes here. An input cannot be set from here, whatever it is there; its changes set off rules here
+        /// and count from when they are heard, which is seconds late at the most: a silent far end is given up.
         direction: Direction,
         /// Where it is served, in frames: not by this very process.
         at: Endpoint,
