@@ -185,6 +185,23 @@ fn a_command_to_a_process_that_is_stopped_is_not_done_and_never_late() {
 }
 
 #[test]
+fn a_relay_that_stops_in_order_says_what_was_never_asked_for() {
+    let chain = Chain::new("2s");
+    let [led, middle, mut near] = chain.start();
+    middle.pause();
+    let mut wire = Wire::connect(chain.near);
+    wire.send("LAMP TOGGLE\n");
+    // It has been taken up when one that came after it is answered.
+    assert_eq!(chain.run("get LAMP").code, Some(0));
+    assert_eq!(near.stop().code(), Some(0));
+    assert_eq!(wire.line(), "ERR LAMP was not set: the process stops");
+    middle.go_on();
+    let _near = chain.place.start("near");
+    chain.wait_for("off");
+    chain.proves(&led, 0);
+}
+
+#[test]
 fn a_board_that_is_silent_is_found_out_and_its_value_unknown() {
     let chain = Chain::new("2s");
     let [led, _middle, _near] = chain.start();
