@@ -172,7 +172,8 @@ impl Header {
     fn decode_agreed(octets: &[u8; HEADER_LEN_BYTES], features: Features) -> Result<Self, Malformed> {
         let [l0, l1, l2, l3, kind, flags, t0, t1, i0, i1, i2, i3] = *octets;
         let known = Kind::from_octet(kind).ok_or(Malformed::Kind { kind })?;
-        if flags & !known.flags(features).0 != 0 {
+        // Most have none, and need not be asked what they may have.
+        if flags != 0 && flags & !known.flags(features).0 != 0 {
             return Err(Malformed::Flags { flags });
         }
         Ok(Header {

@@ -2,73 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy sees a test only in a function marked as one")]
 
+#[path = "kit/pushing.rs"]
+mod pushing;
+
+use pushing::{PATIENCE, Pushing};
 use soquete::{
-    Client, ClientOptions, Clock, ConnectionId, Endpoint, EventHead, Exchange, Framing, Hub, Languages, Limits,
-    ListenOptions, News, Outbound, Outcome, Pushed, Received, Stream,
+    Client, ClientOptions, Clock, Endpoint, Exchange, Hub, News, Outbound, Outcome, Pushed, Received, Stream,
 };
 use soquete_proto::client::Request;
-use soquete_proto::server::Options;
-use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-const ALL: Framing = Framing::Detect(Languages { text: true, frames: true, http: true });
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A hub that the test turns itself, and who subscribed, in order.
-struct Pushing {
-    hub: Hub,
-    endpoint: Endpoint,
-    subscribers: RefCell<Vec<(ConnectionId, u32)>>,
-}
-
-impl Pushing {
-    fn new(name: &str) -> Self {
-        let mut hub = Hub::new(Limits::default()).unwrap();
-        let service = hub.add_service(ALL, Options::new("board"));
-        let endpoint = format!("mem:push-{name}").parse().unwrap();
-        let endpoint = hub.listen(service, &endpoint, &ListenOptions::default()).unwrap();
-        Pushing { hub, endpoint, subscribers: RefCell::default() }
-    }
-
-    fn turn(&mut self) {
-        let subscribers = &self.subscribers;
-        let mut handler = |mut exchange: Exchange<'_>| {
-            exchange.keep_open();
-            subscribers.borrow_mut().push((exchange.connection(), exchange.id()));
-            exchange.reply(b"OK WATCH").unwrap();
-        };
-        self.hub.turn(Some(Duration::from_millis(5)), &mut handler).unwrap();
-    }
-
-    /// Turns until the next has subscribed.
-    fn subscriber(&mut self, count: usize) -> (ConnectionId, u32) {
-        self.turn_until(|pushing| pushing.subscribers.borrow().get(count).copied())
-    }
-
-    fn turn_until<T>(&mut self, mut want: impl FnMut(&mut Self) -> Option<T>) -> T {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(wanted) = want(self) {
-                return wanted;
-            }
-            assert!(Instant::now() < deadline, "turned in vain");
-            self.turn();
-        }
-    }
-
-    /// Turns until a thread has ended; returns what it returned.
-    fn join<T>(&mut self, thread: JoinHandle<T>) -> T {
-        self.turn_until(|_| thread.is_finished().then_some(()));
-        thread.join().unwrap()
-    }
-
-    fn push(&mut self, (to, id): (ConnectionId, u32), seq: u64, payload: &[u8]) -> Pushed {
-        self.hub.push(to, id, EventHead { seq, missed: 0 }, payload, &mut |_: Exchange<'_>| {})
-    }
-}
 
 /// Subscribes by frames in a thread, and takes `count` events.
 fn listen(endpoint: &Endpoint, count: usize) -> JoinHandle<Vec<(u64, Vec<u8>)>> {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy sees a test only in a function marked as one")]
 
+#[path = "../kit/gate.rs"]
+mod gate;
 #[path = "../kit/hub.rs"]
 mod kit;
 #[path = "../kit/proxy.rs"]
@@ -12,3 +14,4 @@ mod ending;
 mod losing;
 mod serving;
 mod subscribing;
+mod urgent;
