@@ -1,8 +1,10 @@
 //! Messages as Rust types: serde says what they consist of, [postcard](https://postcard.jamesmunns.com) how that
 //! becomes octets, and the topic which type it is.
 //!
-//! A type names its topic once, and its answer's type with it, so that the two ends cannot disagree about either. What
-//! arrives under another topic, or cannot be read whole, is refused, and the refusal names topic and type.
+//! A type names its topic and its version once, and its answer's type with it, so that the two ends cannot disagree about
+//! either. What arrives under another topic or in another version, or cannot be read whole, is refused, and the refusal
+//! names type, topics and versions. On the wire a message begins with its version, as postcard writes a `u16` (one octet
+//! below 128); answers and events have none of their own, since they are of the version that was asked.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -32,14 +34,15 @@
 
 mod answer;
 mod mismatch;
+mod octets;
 
 pub use answer::{Answering, Responder};
 pub use mismatch::Mismatch;
 
 use crate::hub::{ConnectionId, Handler, Hub, Pushed};
 use crate::{Cause, Client, Error, Operation, Outcome};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use soquete_proto::handshake::EventHead;
 use std::fmt;
 use std::time::Duration;
@@ -50,6 +53,10 @@ use std::time::Duration;
 pub trait Message: Serialize + DeserializeOwned {
     /// The topic: 0 to 65,535.
     const TOPIC: u16;
+
+    /// The version of the type, of its answer and of its events: 0 to 65,535, default 1. To be raised with every change of
+    /// what they consist of; two ends of different versions refuse each other, whichever is the newer.
+    const VERSION: u16 = 1;
 }
 
 /// A message that wants an answer, of one type.
@@ -72,14 +79,34 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Mismatch> {
     postcard::to_allocvec(value).map_err(|_| Mismatch::Unwritable { name: mismatch::short_name::<T>() })
 }
 
-/// Reads a value, such as an event, that `payload` holds and nothing else.
+/// Reads a value, such as an event, that `payload` holds and nothing else. A `T` with `&str` or `&[u8]` in it borrows from
+/// the payload and copies nothing.
+///
+/// What it allocates and how deep it goes is bounded by the octets that are there, whatever lengths they claim; with one
+/// exception: of a sequence whose elements have no octets, such as `Vec<()>`, it makes as many as are claimed.
 ///
 /// # Errors
-/// [`Mismatch::Payload`] for octets that are no `T`, end early or are left over.
-pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Mismatch> {
-    match postcard::take_from_bytes(payload) {
-        Ok((value, [])) => Ok(value),
+/// [`Mismatch::Payload`] for octets that are no `T`, end early or are left over, or are nested deeper than 256 KiB of
+/// stack can hold.
+pub fn decode<'de, T: Deserialize<'de>>(payload: &'de [u8]) -> Result<T, Mismatch> {
+    match octets::take(payload) {
+        Some((value, [])) => Ok(value),
         _ => Err(Mismatch::Payload { name: mismatch::short_name::<T>(), len_bytes: payload.len() }),
+    }
+}
+
+/// Returns the octets of a message: its version, then itself.
+pub(crate) fn write<M: Message>(message: &M) -> Result<Vec<u8>, Mismatch> {
+    encode(&(M::VERSION, message)).map_err(|_| Mismatch::Unwritable { name: mismatch::short_name::<M>() })
+}
+
+/// Reads a message of this version.
+fn read<M: Message>(payload: &[u8]) -> Result<M, Mismatch> {
+    let name = mismatch::short_name::<M>();
+    match octets::take(payload) {
+        Some((version, rest)) if version == M::VERSION => decode(rest),
+        Some((version, _)) => Err(Mismatch::Version { name, expected: M::VERSION, version }),
+        None => Err(Mismatch::Payload { name, len_bytes: payload.len() }),
     }
 }
 
@@ -90,7 +117,7 @@ impl Client {
     /// As [`request`](Client::request): [`Cause::Rejected`] where the server does not take this type;
     /// [`Cause::Protocol`] with a [`Mismatch`] where the answer is of another type.
     pub fn ask<Q: Question>(&mut self, question: &Q) -> Result<Q::Answer, Error> {
-        let octets = encode(question).map_err(|mismatch| unwritten(self.endpoint(), mismatch))?;
+        let octets = write(question).map_err(|mismatch| unwritten(self.endpoint(), mismatch))?;
         let answer = decode(self.request_on(Q::TOPIC, &octets)?);
         answer.map_err(|mismatch| unread(self.endpoint(), mismatch))
     }
@@ -100,7 +127,7 @@ impl Client {
     /// # Errors
     /// As [`call`](Client::call); [`Cause::Protocol`] where it was done and the answer is of another type.
     pub fn ask_once<Q: Question>(&mut self, question: &Q, timeout: Duration) -> Result<Outcome<Q::Answer>, Error> {
-        let octets = encode(question).map_err(|mismatch| unwritten(self.endpoint(), mismatch))?;
+        let octets = write(question).map_err(|mismatch| unwritten(self.endpoint(), mismatch))?;
         let outcome = self.call_on(Q::TOPIC, &octets, timeout)?;
         outcome.decoded().map_err(|mismatch| unread(self.endpoint(), mismatch))
     }
@@ -110,8 +137,17 @@ impl Client {
     /// # Errors
     /// As [`message`](Client::message).
     pub fn tell<M: Message>(&mut self, message: &M) -> Result<(), Error> {
-        let octets = encode(message).map_err(|mismatch| unwritten(self.endpoint(), mismatch))?;
+        let octets = write(message).map_err(|mismatch| unwritten(self.endpoint(), mismatch))?;
         self.batch(|batch| batch.message_on(M::TOPIC, &octets))
+    }
+
+    /// Sends a message that overtakes; as [`urgent`](Client::urgent).
+    ///
+    /// # Errors
+    /// As [`urgent`](Client::urgent).
+    pub fn tell_urgent<M: Message>(&mut self, message: &M) -> Result<(), Error> {
+        let octets = write(message).map_err(|mismatch| unwritten(self.endpoint(), mismatch))?;
+        self.batch(|batch| batch.urgent_on(M::TOPIC, &octets))
     }
 }
 
@@ -138,6 +174,20 @@ impl Hub {
         handler: &mut H,
     ) -> Result<Pushed, Mismatch> {
         Ok(self.push(to, id, head, &encode(event)?, handler))
+    }
+
+    /// Sends an event that overtakes; as [`push_urgent`](Hub::push_urgent).
+    ///
+    /// # Errors
+    /// As [`encode`].
+    pub fn push_urgent_typed<S: Subscribe, H: Handler>(
+        &mut self,
+        (to, id): (ConnectionId, u32),
+        head: EventHead,
+        event: &S::Event,
+        handler: &mut H,
+    ) -> Result<Pushed, Mismatch> {
+        Ok(self.push_urgent(to, id, head, &encode(event)?, handler))
     }
 }
 

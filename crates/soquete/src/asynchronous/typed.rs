@@ -1,7 +1,7 @@
 //! Rust types instead of octets, as the blocking client has them.
 
 use super::{AsyncClient, Subscription};
-use crate::typed::{Message, Question, Subscribe, decode, encode, unread, unwritten};
+use crate::typed::{Message, Question, Subscribe, decode, unread, unwritten, write};
 use crate::{Error, Outcome};
 use soquete_proto::handshake::EventHead;
 use std::marker::PhantomData;
@@ -36,6 +36,15 @@ impl AsyncClient {
         self.message_on(M::TOPIC, &octets).await
     }
 
+    /// Sends a message that overtakes; as [`urgent`](AsyncClient::urgent).
+    ///
+    /// # Errors
+    /// As [`message`](AsyncClient::message).
+    pub async fn tell_urgent<M: Message>(&self, message: &M) -> Result<(), Error> {
+        let octets = self.written(message)?;
+        self.urgent_on(M::TOPIC, &octets).await
+    }
+
     /// Asks for a subscription; as [`subscribe`](AsyncClient::subscribe).
     ///
     /// # Errors
@@ -48,7 +57,7 @@ impl AsyncClient {
     }
 
     fn written<M: Message>(&self, message: &M) -> Result<Vec<u8>, Error> {
-        encode(message).map_err(|mismatch| unwritten(self.endpoint(), mismatch))
+        write(message).map_err(|mismatch| unwritten(self.endpoint(), mismatch))
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a server answers typed questions.
 
 use super::mismatch::Mismatch;
-use super::{Message, Question, decode, encode, unread, unwritten};
+use super::{Message, Question, encode, read, unread, unwritten};
 use crate::hub::ConnectionId;
 use crate::{Cause, Error, Exchange, Operation};
 use soquete_proto::handshake::Code;
@@ -11,7 +11,7 @@ impl<'a> Exchange<'a> {
     /// Reads a message that wants no answer. Where one is wanted, [`question`](Exchange::question) is the way.
     ///
     /// # Errors
-    /// [`Cause::Protocol`] with a [`Mismatch`] for a message of another topic, or that is no `M`.
+    /// [`Cause::Protocol`] with a [`Mismatch`] for a message of another topic or version, or that is no `M`.
     pub fn decode<M: Message>(&self) -> Result<M, Error> {
         self.read().map_err(|mismatch| unread(self.peer, mismatch))
     }
@@ -19,7 +19,7 @@ impl<'a> Exchange<'a> {
     /// Reads a question; the answer goes by what comes with it, and can only be of the type that fits.
     ///
     /// # Errors
-    /// [`Cause::Protocol`] with a [`Mismatch`] for a message of another topic, or that is no `Q`: the peer was refused
+    /// [`Cause::Protocol`] with a [`Mismatch`] for a message of another topic or version, or that is no `Q`: the peer was refused
     /// with the same words as [`Code::Malformed`], nothing is left to be done but to log it.
     pub fn question<Q: Question>(self) -> Result<(Q, Answering<'a, Q>), Error> {
         match self.read() {
@@ -44,7 +44,7 @@ impl<'a> Exchange<'a> {
     fn read<M: Message>(&self) -> Result<M, Mismatch> {
         match Mismatch::of_envelope::<M>(self.tongue, self.topic) {
             Some(mismatch) => Err(mismatch),
-            None => decode(self.payload),
+            None => read(self.payload),
         }
     }
 }

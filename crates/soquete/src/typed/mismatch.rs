@@ -4,7 +4,7 @@ use super::Message;
 use crate::Tongue;
 use std::fmt;
 
-/// Why a message is not of the type that was expected; it prints as one line with the type's name and its topic.
+/// Why a message is not of the type that was expected; it prints as one line with the type's name, and its topics or versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mismatch {
@@ -16,6 +16,15 @@ pub enum Mismatch {
         expected: u16,
         /// The topic it came under.
         topic: u16,
+    },
+    /// It is of another version of the type.
+    Version {
+        /// The type.
+        name: &'static str,
+        /// The version of this end.
+        expected: u16,
+        /// The version it came in.
+        version: u16,
     },
     /// Octets that are no value of the type, end early or are left over.
     Payload {
@@ -53,6 +62,9 @@ impl fmt::Display for Mismatch {
             Mismatch::Topic { name, expected, topic } => {
                 write!(f, "topic {topic} instead of {expected}, that of {name}")
             }
+            Mismatch::Version { name, expected, version } => {
+                write!(f, "version {version} of {name} instead of {expected}")
+            }
             Mismatch::Payload { name, len_bytes } => write!(f, "{len_bytes} octets that are no {name}"),
             Mismatch::Tongue { name } => write!(f, "{name} is spoken in frames only"),
             Mismatch::Unwritable { name } => write!(f, "a value of {name} that cannot be written"),
@@ -87,6 +99,8 @@ mod tests {
     fn it_prints_as_one_line_with_type_and_topic() {
         let topic = Mismatch::Topic { name: "Set", expected: 1, topic: 2 };
         assert_eq!(topic.to_string(), "topic 2 instead of 1, that of Set");
+        let version = Mismatch::Version { name: "Set", expected: 1, version: 2 };
+        assert_eq!(version.to_string(), "version 2 of Set instead of 1");
         assert_eq!(Mismatch::Payload { name: "Set", len_bytes: 3 }.to_string(), "3 octets that are no Set");
         assert_eq!(Mismatch::Tongue { name: "Set" }.to_string(), "Set is spoken in frames only");
         assert_eq!(Mismatch::Unwritable { name: "Set" }.to_string(), "a value of Set that cannot be written");

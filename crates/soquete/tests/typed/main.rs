@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy sees a test only in a function marked as one")]
 
+mod events;
+mod garbled;
+mod versions;
+
 use serde::{Deserialize, Serialize};
-use soquete::typed::{Message, Mismatch, Question, Responder, Subscribe, decode};
+use soquete::typed::{Message, Mismatch, Question, Responder, Subscribe};
 use soquete::{
-    Bounds, Cause, Client, ClientOptions, Code, Endpoint, EventHead, Exchange, Framing, Handler, Hub, Limits,
+    Bounds, Cause, Client, ClientOptions, Code, Endpoint, Exchange, Framing, Handler, Outcome, Server, Stopper,
 };
-use soquete::{Outcome, Pushed, Received, Server, Stopper};
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -148,7 +150,7 @@ fn octets_that_are_no_value_of_the_type_are_refused() {
     with_server("octets", Framing::Frames, turn_around, |endpoint| {
         let error = client(endpoint).ask(&Impostor(200)).unwrap_err();
         assert!(error.to_string().contains("1 octets that are no Scene"), "{error}");
-        let mut whole = soquete::typed::encode(&scene()).unwrap();
+        let mut whole = soquete::typed::encode(&(Scene::VERSION, scene())).unwrap();
         whole.push(0);
         let error = client(endpoint).request_on(Scene::TOPIC, &whole).unwrap_err();
         assert!(error.to_string().contains("octets that are no Scene"), "{error}");
@@ -212,35 +214,4 @@ fn a_message_is_told_and_decoded() {
         assert_eq!(take.recv().unwrap(), Ok(scene()));
         assert_eq!(take.recv().unwrap(), Err("receive mem: topic 9 instead of 7, that of Scene".to_owned()));
     });
-}
-
-#[test]
-fn events_of_a_subscription_are_typed() {
-    let endpoint: Endpoint = "mem:typed-events".parse().unwrap();
-    let mut hub = Hub::new(Limits::default()).unwrap();
-    let service = hub.add_service(Framing::Frames, soquete_proto::server::Options::new(""));
-    hub.listen(service, &endpoint, &Default::default()).unwrap();
-    let client = std::thread::spawn(move || {
-        let mut client = client(&endpoint);
-        client.ask(&Watch).unwrap();
-        let Received::Event { head, payload, .. } = client.receive().unwrap() else { panic!() };
-        (head, decode::<Step>(payload).unwrap())
-    });
-    let subscriber = Cell::new(None);
-    let mut handler = |exchange: Exchange<'_>| {
-        let (Watch, answering) = exchange.question().unwrap();
-        subscriber.set(Some(answering.subscription()));
-        answering.reply(&()).unwrap();
-    };
-    let to = loop {
-        hub.turn(None, &mut handler).unwrap();
-        if let Some(to) = subscriber.get() {
-            break to;
-        }
-    };
-    let head = EventHead { seq: 5, missed: 0 };
-    let step = Step::Set { line: "LED".into(), duty: 500 };
-    let pushed = hub.push_typed::<Watch, _>(to, head, &step, &mut |_: Exchange<'_>| {}).unwrap();
-    assert_eq!(pushed, Pushed::Queued);
-    assert_eq!(client.join().unwrap(), (head, step));
 }
