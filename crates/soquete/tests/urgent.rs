@@ -11,6 +11,7 @@ use gate::{Came, Gate, around, message, numbers};
 use pushing::{PATIENCE, Pushing};
 use soquete::{Client, ClientFraming, ClientOptions, ConnectionId, Error, ListenOptions, Listener};
 use soquete::{Pushed, Received, Stream};
+use std::io::Write;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -241,6 +242,33 @@ fn a_client_that_waits_for_a_slow_server_sends_what_is_urgent_first(endpoint: &s
     assert_eq!(numbers(&came, false), (0..count).collect::<Vec<_>>());
     let (before, after) = around(&came);
     assert!(after > 0 && before + after == usize::try_from(count).unwrap(), "{before} before, {after} after");
+}
+
+#[test]
+fn a_text_subscriber_gets_what_is_urgent_in_its_turn() {
+    let mut pushing = Pushing::new("text");
+    let mut stream = Stream::connect(&pushing.endpoint).unwrap();
+    stream.write_all(b"WATCH\n").unwrap();
+    let to = pushing.subscriber(0);
+    let count = fill(&mut pushing, to);
+    assert_eq!(pushing.push_urgent(to, count, &event(count, 1_000)), Pushed::Full, "as any other");
+    drop(stream);
+    pushing.turn_until(|pushing| (pushing.hub.counts().connections == 0).then_some(()));
+    assert_eq!(pushing.push_urgent(to, count, b"x"), Pushed::Gone);
+}
+
+#[test]
+fn an_urgent_event_longer_than_the_subscriber_takes_is_not_sent_and_tears_nothing() {
+    let mut pushing = Pushing::new("too-long");
+    let mut options = frames();
+    if let ClientFraming::Frames(core) = &mut options.framing {
+        core.payload_max_bytes = 1_000;
+    }
+    let (client, to) = subscribe(&mut pushing, options);
+    let count = fill(&mut pushing, to);
+    assert_eq!(pushing.push_urgent(to, count, &event(count, 1_001)), Pushed::TooLong);
+    assert_eq!(pushing.push_urgent(to, count, &event(count, 1_000)), Pushed::Queued);
+    assert_eq!(pushing.join(read(client, usize::try_from(count).unwrap() + 1)).len() as u64, count + 1);
 }
 
 #[test]

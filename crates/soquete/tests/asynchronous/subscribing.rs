@@ -158,7 +158,8 @@ impl Message for Watch {
 }
 
 impl Question for Watch {
-    type Answer = ();
+    /// What was asked, which is its version and nothing else.
+    type Answer = u16;
 }
 
 impl Subscribe for Watch {
@@ -169,6 +170,7 @@ impl Subscribe for Watch {
 async fn typed_events_come_as_they_went_and_others_are_told() {
     let (endpoint, send, _happened, serving) = serve_events("typed");
     let mut watching = client(&endpoint).await.watch(&Watch).await.unwrap();
+    assert_eq!(watching.answer(), &Watch::VERSION);
     send.send(encode(&("LED", true)).unwrap()).unwrap();
     let (head, event) = watching.next().await.unwrap().unwrap();
     assert_eq!((head.seq, event), (0, ("LED".to_owned(), true)));
