@@ -142,6 +142,10 @@ fn no_event_is_torn_and_none_lost_whenever_one_is_urgent(endpoint: &str) {
     assert_eq!(numbers(&came, false), others, "and the others in theirs");
 }
 
+/// Frames of 1 KiB that the kernel holds with a bound of 16 KiB: what the other end's takes, 128 KiB at first, twice; the
+/// bound; and one piece.
+const KERNEL_MAX: usize = 2 * 128 + 16 + 64;
+
 #[test]
 fn what_the_kernel_holds_of_tcp_is_bounded_by_an_option() {
     let listen = ListenOptions { unsent_max_bytes: Some(16 << 10), ..ListenOptions::default() };
@@ -153,9 +157,7 @@ fn what_the_kernel_holds_of_tcp_is_bounded_by_an_option() {
         around(&pushing.join(read(client, usize::try_from(count).unwrap() + 1))).0
     };
     let (bounded, unbounded) = (before(listen), before(ListenOptions::default()));
-    // What the subscriber's kernel takes, 128 KiB at first, twice; the bound; and one piece.
-    let max = ((2 * 128 + 16 + 64) << 10) / 1_024;
-    assert!(bounded <= max, "{bounded} events of 1 KiB came first, at most {max} should");
+    assert!(bounded <= KERNEL_MAX, "{bounded} events of 1 KiB came first, at most {KERNEL_MAX} should");
     assert!(bounded <= unbounded, "{bounded} came first with the bound, {unbounded} without");
 }
 
@@ -177,7 +179,12 @@ fn a_client_that_does_not_know_urgent_events_gets_them_in_their_turn() {
 
 /// Connects a client that waits for no more than a moment, and has it wait before the gate.
 fn client_of(gate: &Gate) -> Client {
-    let options = ClientOptions { timeout: Some(Duration::from_millis(50)), ..ClientOptions::frames("") };
+    bounded_client_of(gate, None)
+}
+
+fn bounded_client_of(gate: &Gate, unsent_max_bytes: Option<u32>) -> Client {
+    let timeout = Some(Duration::from_millis(50));
+    let options = ClientOptions { timeout, unsent_max_bytes, ..ClientOptions::frames("") };
     let mut client = Client::connect(&gate.endpoint, options).unwrap();
     patiently(|| client.handshake());
     client.message(b"WAIT").unwrap();
@@ -219,7 +226,26 @@ fn a_client_sends_what_is_urgent_before_what_it_has_gathered(endpoint: &str) {
 
 fn a_client_that_waits_for_a_slow_server_sends_what_is_urgent_first(endpoint: &str) {
     let gate = Gate::at(endpoint);
-    let mut client = client_of(&gate);
+    let client = client_of(&gate);
+    overtake(gate, client);
+}
+
+#[test]
+fn what_the_kernel_of_a_client_holds_is_bounded_by_an_option() {
+    let before = |unsent_max_bytes| {
+        let gate = Gate::at("tcp://127.0.0.1:0");
+        let client = bounded_client_of(&gate, unsent_max_bytes);
+        overtake(gate, client)
+    };
+    let (bounded, unbounded) = (before(Some(16 << 10)), before(None));
+    // As for events, and what the server had read when it stopped.
+    let max = KERNEL_MAX + 256;
+    assert!(bounded <= max, "{bounded} messages of 1 KiB came first, at most {max} should");
+    assert!(bounded <= unbounded, "{bounded} came first with the bound, {unbounded} without");
+}
+
+/// Sends until nothing goes any more, then something urgent; returns how many messages came before that.
+fn overtake(gate: Gate, mut client: Client) -> usize {
     let mut count = 0;
     let full = client.batch(|batch| {
         loop {
@@ -242,6 +268,7 @@ fn a_client_that_waits_for_a_slow_server_sends_what_is_urgent_first(endpoint: &s
     assert_eq!(numbers(&came, false), (0..count).collect::<Vec<_>>());
     let (before, after) = around(&came);
     assert!(after > 0 && before + after == usize::try_from(count).unwrap(), "{before} before, {after} after");
+    before
 }
 
 #[test]
