@@ -7,9 +7,10 @@
 //! or, with [`Stream::set_urgent_inline`], is one of them. So it suits "stop what you are doing", and little else.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags, sockopt};
 
@@ -31,7 +32,8 @@ impl Stream {
     /// Waits until an urgent octet is there that nobody has taken; says whether one came.
     ///
     /// It blocks until then, until the peer has ended its direction, or until the time is over; `None` is for ever. In a
-    /// loop of one's own, EPOLLPRI (POLLPRI) of this descriptor says the same; it lasts until
+    /// loop of one's own, EPOLLPRI (POLLPRI) of this descriptor says the same; in a loop that waits for reading only, such as
+    /// a [`Hub`](crate::Hub), [`urgent_bell`](Stream::urgent_bell) does. It lasts until
     /// [`receive_urgent`](Stream::receive_urgent) takes the octet or a read passes the mark.
     ///
     /// # Errors
@@ -50,6 +52,20 @@ impl Stream {
                 Ok(_) => return Ok(socket[0].revents().contains(PollFlags::PRI)),
             }
         }
+    }
+
+    /// Makes a descriptor that is ready for reading while an urgent octet is there that nobody has taken, and when the
+    /// connection is broken: for [`Hub::watch`](crate::Hub::watch).
+    ///
+    /// It is an epoll set with nothing but this stream, and falls silent when the stream is closed.
+    ///
+    /// # Errors
+    ///
+    /// EMFILE or ENFILE when no descriptor is left; ENOSPC when the user watches too many.
+    pub fn urgent_bell(&self) -> io::Result<OwnedFd> {
+        let bell = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&bell, &self.fd, epoll::EventData::new_u64(0), epoll::EventFlags::PRI)?;
+        Ok(bell)
     }
 
     /// Takes the urgent octet, wherever the reading stands; `None` where there is none, it was taken, or urgent octets come

@@ -67,3 +67,23 @@ fn eacces_at_a_port_for_root() {
         assert_eq!(error.act(), Some("choose a port of 1024 or more, or grant CAP_NET_BIND_SERVICE"));
     });
 }
+
+#[test]
+fn eaddrnotavail_where_every_local_port_is_in_use() {
+    let test = "unreachable::eaddrnotavail_where_every_local_port_is_in_use";
+    in_a_network_of_its_own(test, "", || {
+        let listener = Place::tcp_v4().listen();
+        std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40001").unwrap();
+        let mut streams = Vec::new();
+        let error = loop {
+            match Stream::connect(listener.local()) {
+                Ok(stream) => streams.push(stream),
+                Err(error) => break error,
+            }
+        };
+        assert!(streams.len() <= 2);
+        assert_eq!(error.to_string(), format!("connect {}: address not available", listener.local()));
+        let act = "every local port is in use: keep connections open instead of making new ones";
+        assert_eq!(error.act(), Some(act));
+    });
+}

@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use crate::place::Place;
 
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(10));
@@ -40,6 +42,25 @@ fn an_urgent_octet_can_be_taken_before_all_others() {
     assert_eq!(server.receive_urgent().unwrap(), Some(b'!'));
     let mut buf = [0; 64];
     assert_eq!(server.read(&mut buf).unwrap(), 6);
+}
+
+#[test]
+fn a_bell_is_readable_while_an_urgent_octet_is_there_and_not_for_other_octets() {
+    let (mut client, server) = Place::tcp_v4().pair();
+    let bell = server.urgent_bell().unwrap();
+    let rings = |patience: Duration| {
+        let patience = Timespec::try_from(patience).unwrap();
+        poll(&mut [PollFd::new(&bell, PollFlags::IN)], Some(&patience)).unwrap() == 1
+    };
+    client.write_all(b"not urgent").unwrap();
+    server.receive_exact(&mut [0; 10]).unwrap();
+    assert!(!rings(Duration::ZERO));
+    client.send_urgent(b'!').unwrap();
+    assert!(rings(PATIENCE.unwrap()) && rings(Duration::ZERO));
+    assert_eq!(server.receive_urgent().unwrap(), Some(b'!'));
+    assert!(!rings(Duration::ZERO));
+    drop(server);
+    assert!(!rings(Duration::ZERO));
 }
 
 #[test]
