@@ -72,13 +72,12 @@ impl Datagram {
         let call_bytes = per_call.clamp(1, SEGMENTS_MAX).saturating_mul(segment_len_bytes);
         let mut sent = 0;
         for chunk in octets.chunks(call_bytes) {
-            let went = match u16::try_from(segment_len_bytes) {
-                Ok(len) if is_cut_here && chunk.len() > segment_len_bytes => self.send_at_once(chunk, len, socket_addr),
-                _ => Err(NOT_HERE.into()),
-            };
-            let went = match went {
-                Err(error) if is_of_the_cut(&error) => self.send_each(chunk, segment_len_bytes, to),
-                went => went,
+            let cut =
+                u16::try_from(segment_len_bytes).ok().filter(|len| is_cut_here && chunk.len() > usize::from(*len));
+            let went = match cut.map(|len| self.send_at_once(chunk, len, socket_addr)) {
+                Some(Err(error)) if !is_of_the_cut(&error) => Err(error),
+                Some(Ok(len_bytes)) => Ok(len_bytes),
+                _ => self.send_each(chunk, segment_len_bytes, to),
             };
             match went {
                 Ok(len_bytes) => sent += len_bytes,
@@ -174,9 +173,6 @@ impl Datagram {
         Ok(Segments { len_bytes: message.bytes, segment_len_bytes, from: Address::new(from.map(Into::into)) })
     }
 }
-
-/// What an old kernel says of a control message that it does not know.
-const NOT_HERE: Errno = Errno::INVAL;
 
 /// Tells an error that one datagram a call does not meet: EINVAL and EMSGSIZE of a kernel that does not cut, or not into
 /// such segments, EIO of a network that cannot compute checksums.
