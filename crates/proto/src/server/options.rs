@@ -25,6 +25,9 @@ pub struct Options {
     /// Octets of answers remembered for all sessions. Default 16 MiB. Above it sessions without a connection go, the
     /// oldest before the others; where there are none, as above.
     pub memory_max_bytes: usize,
+    /// Whether sessions survive their connections. Default true. Otherwise clients are told so in the handshake, and none
+    /// asks again for what was not answered: right where the next connection comes to another process.
+    pub resume: bool,
     /// How long a session is remembered without a connection. Default 60 s: longer than any command may wait.
     pub session_kept: Duration,
     /// Time from the first octet to the end of the handshake. Default 5 s.
@@ -45,6 +48,7 @@ impl Options {
             answers_max: 1024,
             answers_max_bytes: 256 << 10,
             memory_max_bytes: 16 << 20,
+            resume: true,
             session_kept: Duration::from_secs(60),
             handshake_timeout: Duration::from_secs(5),
             ping_after: Duration::from_secs(15),

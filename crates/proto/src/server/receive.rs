@@ -116,7 +116,8 @@ impl Server {
         }
         self.links += 1;
         link.serial = self.links;
-        let features = hello.features.common(Features::ALL);
+        let offered = if self.options.resume { Features::ALL } else { Features::URGENT };
+        let features = hello.features.common(offered);
         let (resumption, session) = if features.contains(Features::RESUME) {
             let holder = Holder { key: link.key, serial: link.serial };
             self.sessions.open(hello.resume, (self.entropy)(), holder)

@@ -155,6 +155,17 @@ fn without_room_for_the_session_nothing_is_done_that_must_be_remembered() {
 }
 
 #[test]
+fn a_server_that_keeps_no_sessions_says_so_and_does_what_it_is_asked() {
+    let mut ends = Ends::open(resuming(), Served { resume: false, ..board() });
+    ends.ask(once(b"LED TOGGLE"));
+    assert_eq!(ends.serve(), ["request 1 LED TOGGLE"]);
+    ends.cut();
+    assert_eq!(ends.verdicts().len(), 1, "it is not asked for again: unknown");
+    ends.connect(2);
+    assert_eq!(ends.serve(), ["open New"]);
+}
+
+#[test]
 fn a_client_that_says_goodbye_is_forgotten_and_hears_no_more() {
     let mut ends = Ends::open(resuming(), board());
     ends.ask(once(b"LED TOGGLE"));
