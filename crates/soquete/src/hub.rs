@@ -5,6 +5,7 @@
 //! the hub's own (FIFOs, signals, children) are watched for its user, who asks with [`Hub::next_ready`] after a turn.
 
 mod accept;
+mod alone;
 mod connection;
 mod handler;
 mod letters;
@@ -14,15 +15,17 @@ mod port;
 mod push;
 mod service;
 
+pub(crate) use accept::is_full;
+pub(crate) use alone::{Alone, Beside};
 pub(crate) use connection::PACKET_MAX_BYTES;
 pub use handler::{Ending, Exchange, Handler, Tongue};
+pub(crate) use mailbox::Mailbox;
 pub use mailbox::{Responder, Stopper};
 pub use push::Pushed;
 pub use service::{Bounds, Framing, Languages};
 
 use crate::{Clock, Error, Listener, Operation, Peer};
 use connection::{Connection, Lent, Turn, Wire};
-use mailbox::Mailbox;
 use poller::{Interest, Poller};
 use port::Port;
 use rustix::event::epoll;
@@ -53,6 +56,9 @@ pub struct Limits {
     pub silence: Duration,
     /// Time between two lines of text, unless the connection waits for events. Default 1 h.
     pub idle: Duration,
+    /// How long a connection may say nothing while another waits for its turn, where they are served [one after the
+    /// other](crate::Server::run_in_turn). Default 10 s: time to think of a line, not to go for a coffee.
+    pub patience: Duration,
     /// Octets kept for all connections together: frames not complete yet, and what peers do not take. Default 256 MiB:
     /// twice what one may hold. Above it the connection that holds most ends.
     pub waiting_max_bytes: usize,
@@ -66,9 +72,18 @@ impl Default for Limits {
             connections_max: 10_000,
             silence: Duration::from_secs(5 * 60),
             idle: Duration::from_secs(60 * 60),
+            patience: Duration::from_secs(10),
             waiting_max_bytes: 256 << 20,
             spin: Duration::ZERO,
         }
+    }
+}
+
+impl Limits {
+    /// Returns how often silence is to be looked after.
+    fn period(&self) -> Duration {
+        let shortest = self.silence.min(self.idle).min(self.patience).min(4 * TICK) / 4;
+        shortest.max(Duration::from_millis(10))
     }
 }
 
@@ -132,6 +147,15 @@ struct Shared {
 }
 
 impl Shared {
+    fn new() -> io::Result<Self> {
+        Ok(Shared {
+            services: Vec::new(),
+            mailbox: Mailbox::new()?,
+            scratch: vec![0; SCRATCH_LEN_BYTES].into_boxed_slice(),
+            out: Vec::new(),
+        })
+    }
+
     fn lend(&mut self, now: Duration) -> Lent<'_> {
         let Shared { services, mailbox, scratch, out } = self;
         Lent { now, scratch, out, services, mailbox }
@@ -148,12 +172,7 @@ impl Hub {
         let mut hub = Hub {
             poller: Poller::new().map_err(failed)?,
             slots: Slab::new(),
-            shared: Shared {
-                services: Vec::new(),
-                mailbox: Mailbox::new().map_err(failed)?,
-                scratch: vec![0; SCRATCH_LEN_BYTES].into_boxed_slice(),
-                out: Vec::new(),
-            },
+            shared: Shared::new().map_err(failed)?,
             limits,
             counts: Counts::default(),
             ready: VecDeque::new(),
@@ -170,6 +189,10 @@ impl Hub {
         let ticker = hub.slots.insert(Slot::Ticker);
         hub.poller.add_ticker(ticker).map_err(failed)?;
         Ok(hub)
+    }
+
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// Watches a descriptor for something to read; [`next_ready`](Hub::next_ready) tells.
@@ -214,7 +237,7 @@ impl Hub {
 
     /// Returns a handle by which any thread can stop [`Server::run`](crate::Server::run) or wake a turn.
     pub fn stopper(&self) -> Stopper {
-        Stopper(self.shared.mailbox.clone())
+        Stopper::new(self.shared.mailbox.clone())
     }
 
     /// Says whether a [`Stopper`] was used.
@@ -407,8 +430,7 @@ impl Hub {
     fn set_ticking(&mut self, is_ticking: bool) {
         if self.is_ticking != is_ticking {
             self.is_ticking = is_ticking;
-            let shortest = self.limits.silence.min(self.limits.idle).min(4 * TICK) / 4;
-            self.poller.set_ticker(is_ticking.then_some(shortest.max(Duration::from_millis(10))));
+            self.poller.set_ticker(is_ticking.then_some(self.limits.period()));
         }
     }
 

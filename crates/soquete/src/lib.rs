@@ -24,10 +24,12 @@ mod hub;
 mod listener;
 mod mem;
 mod outbound;
+mod ready;
 mod resolve;
 mod server;
 mod stream;
 pub mod typed;
+mod workers;
 
 #[cfg(feature = "tokio")]
 pub use asynchronous::{AsyncClient, AsyncDatagram, AsyncStream, Event, Subscription, Watching};
@@ -50,3 +52,4 @@ pub use resolve::{ADDRESSES_MAX, LOOKUPS_MAX, resolve, resolve_then};
 pub use server::Server;
 pub use soquete_proto::handshake::{Code, EventHead};
 pub use stream::{Closed, DESCRIPTORS_MAX, Handed, Peer, Stream};
+pub use workers::{Worker, WorkerEvent, Workers, WorkersOptions};

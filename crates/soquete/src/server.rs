@@ -1,13 +1,15 @@
-//! A server: one service, one endpoint, one handler.
+//! A server: one service, one endpoint, one handler, for all clients at once or for one after the other.
 
 use crate::hub::{Framing, Handler, Hub, Limits, Stopper};
-use crate::{Endpoint, Error, ListenOptions};
+use crate::{Cause, Endpoint, Error, ListenOptions, Operation};
 use std::time::Duration;
 
-/// How long [`Server::run`] lets connections end after it was stopped.
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a server lets connections end after it was stopped.
+pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A server of one service at one endpoint, for any number of clients at once, in one thread.
+/// A server of one service at one endpoint, in one thread, with the same handler in either of two ways: for any number of
+/// clients at once ([`run`](Server::run)), or for one after the other ([`run_in_turn`](Server::run_in_turn)). The third
+/// way, a process for each connection, is [`Workers`](crate::Workers).
 ///
 /// For more endpoints, services or descriptors of one's own there is [`Hub`], on which this stands.
 ///
@@ -60,6 +62,13 @@ impl Server {
         Ok(Server { hub, endpoint })
     }
 
+    /// Takes other limits than the default ones.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.hub.set_limits(limits);
+        self
+    }
+
     /// Returns where it really listens: port 0 has become a port.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
@@ -82,5 +91,21 @@ impl Server {
         self.hub.goodbye("the server was stopped", &mut handler);
         self.hub.drain(GOODBYE_TIMEOUT, &mut handler);
         Ok(())
+    }
+
+    /// Serves one connection to its end, then the next, until it is stopped; the others wait in the backlog.
+    ///
+    /// Each has what it had with [`run`](Server::run), but nobody else is heard meanwhile. So who says nothing while
+    /// another waits has to go, after [`Limits::patience`]; who goes on talking may stay. A client that connects waits
+    /// until it is its turn, and with it the answer to its first request. After a stop the connection that is served has
+    /// 2 s to end; those in the backlog are reset.
+    ///
+    /// # Errors
+    /// What the wait for descriptors can say; a failing connection is no error of the server.
+    pub fn run_in_turn<H: Handler>(self, mut handler: H) -> Result<(), Error> {
+        let Server { hub, endpoint } = self;
+        let no_connections = || Error::new(Operation::Listen, &endpoint, Cause::Misuse("datagrams have no turns"));
+        let (mut alone, listener) = hub.into_alone().ok_or_else(no_connections)?;
+        alone.run(listener, &mut handler)
     }
 }

@@ -17,7 +17,7 @@ const ACCEPT_MAX: u32 = 32;
 const STEP: u32 = 8;
 
 /// How long the loop waits when not even the reserved descriptor is left.
-const PAUSE: Duration = Duration::from_millis(10);
+pub(super) const PAUSE: Duration = Duration::from_millis(10);
 
 impl Hub {
     /// Adds a service; its endpoints come by [`listen`](Hub::listen). Returns its number, counted from 0.
@@ -185,7 +185,7 @@ pub(super) fn reserve() -> Option<OwnedFd> {
     std::fs::File::open("/dev/null").ok().map(OwnedFd::from)
 }
 
-fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(
         rustix::io::Errno::from_io_error(error),
         Some(

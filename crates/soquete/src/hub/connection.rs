@@ -149,6 +149,11 @@ impl Connection {
         self.heard_at
     }
 
+    /// Says whether it has said nothing for a time, nor taken what it was slow to take, and is owed no answer.
+    pub(super) fn is_quiet(&self, now: Duration, time: Duration) -> bool {
+        self.fate.deferred == 0 && now.saturating_sub(self.heard_at) >= time
+    }
+
     /// Returns how many octets are kept for it: what came and cannot be used yet, and what it has not taken.
     pub(super) fn held_bytes(&self) -> usize {
         self.input.len() + self.output_len()

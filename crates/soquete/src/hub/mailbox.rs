@@ -29,7 +29,7 @@ impl Letter {
 
 /// A queue that any thread can put answers into, and a bell that wakes the loop where it sleeps.
 #[derive(Debug)]
-pub(super) struct Mailbox {
+pub(crate) struct Mailbox {
     letters: Mutex<Vec<Letter>>,
     /// Whether there is a letter: asked several times a turn, so that it must not cost a lock.
     has_letters: AtomicBool,
@@ -40,7 +40,7 @@ pub(super) struct Mailbox {
 }
 
 impl Mailbox {
-    pub(super) fn new() -> io::Result<Arc<Self>> {
+    pub(crate) fn new() -> io::Result<Arc<Self>> {
         Ok(Arc::new(Mailbox {
             letters: Mutex::new(Vec::new()),
             has_letters: AtomicBool::new(false),
@@ -62,7 +62,7 @@ impl Mailbox {
         }
     }
 
-    pub(super) fn ring(&self) {
+    pub(crate) fn ring(&self) {
         // The counter is full only if the loop has been rung and not woken yet: it will.
         let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
     }
@@ -79,7 +79,7 @@ impl Mailbox {
     }
 
     /// Silences the bell after it woke the loop.
-    pub(super) fn silence(&self) {
+    pub(crate) fn silence(&self) {
         let _ = rustix::io::read(&self.bell, &mut [0; 8]);
     }
 
@@ -93,12 +93,12 @@ impl Mailbox {
         std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
         self.ring();
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::SeqCst)
     }
 }
@@ -159,15 +159,20 @@ impl Drop for Responder {
 
 /// Stops or wakes a loop from any thread.
 #[derive(Clone, Debug)]
-pub struct Stopper(pub(super) Arc<Mailbox>);
+pub struct Stopper(Arc<Mailbox>);
 
 impl Stopper {
+    pub(crate) fn new(mailbox: Arc<Mailbox>) -> Self {
+        Stopper(mailbox)
+    }
+
     /// Has the turn that is under way come back, and no other. Does not block.
     pub fn wake(&self) {
         self.0.ring();
     }
 
-    /// Ends [`Server::run`](crate::Server::run) after the turn that is under way. Does not block.
+    /// Ends [`Server::run`](crate::Server::run) after the turn that is under way, or whatever else it is of: how, stands
+    /// there. Does not block.
     pub fn stop(&self) {
         self.0.stop();
     }
