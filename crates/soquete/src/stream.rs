@@ -180,7 +180,6 @@ impl Stream {
         self.cut.receive(&self.fd, buf, flags)
     }
 
-    #[cfg(feature = "tokio")]
     pub(crate) fn cut(&self) -> Cut {
         self.cut
     }
