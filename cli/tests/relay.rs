@@ -144,7 +144,8 @@ fn each_process_that_dies_makes_the_value_unknown_until_it_is_back() {
     assert!(status.contains(&format!("\n  tcp://{} is not connected: ", chain.links[0].addr)), "{status}");
     let refused = chain.run("set LAMP on --timeout 300ms");
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.err.contains("LAMP: not done: LAMP was not set: no server within its time"), "{refused:?}");
+    // The link may take a connection and lose it, or take none.
+    assert!(refused.err.contains("LAMP: not done: LAMP was not set: "), "{refused:?}");
     let led = chain.place.start("led_process");
     is_told("OFF");
     middle.kill();
