@@ -29,6 +29,8 @@ pub enum Operation {
     Accept,
     /// Making a connection.
     Connect,
+    /// Making a connection with a peer that makes it, too.
+    Meet,
     /// Agreeing with the peer on who talks and how.
     Handshake,
     /// Sending.
@@ -206,6 +208,7 @@ impl fmt::Display for Operation {
             Self::Listen => "listen",
             Self::Accept => "accept",
             Self::Connect => "connect",
+            Self::Meet => "meet",
             Self::Handshake => "handshake",
             Self::Send => "send",
             Self::Receive => "receive",

@@ -22,8 +22,10 @@ mod entropy;
 mod error;
 mod hub;
 mod listener;
+mod meeting;
 mod mem;
 mod outbound;
+mod peers;
 mod ready;
 mod resolve;
 mod server;
@@ -47,7 +49,9 @@ pub use hub::{
     SourceId, Stopper, Tongue,
 };
 pub use listener::{ListenOptions, Listener};
+pub use meeting::First;
 pub use outbound::{Announcement, News, Outbound, Shot};
+pub use peers::{DatagramPeers, Dropped, Parcel, PeersOptions};
 pub use resolve::{ADDRESSES_MAX, LOOKUPS_MAX, resolve, resolve_then};
 pub use server::Server;
 pub use soquete_proto::handshake::{Code, EventHead};

@@ -43,9 +43,14 @@ pub(super) fn listen(path: &Path, kind: SocketType, options: &ListenOptions) -> 
 
 /// Takes a path for datagrams, which nobody listens for.
 pub(crate) fn bind(path: &Path, mode: Option<u32>) -> Result<(OwnedFd, OwnedPath), Cause> {
+    bind_as(path, SocketType::DGRAM, mode)
+}
+
+/// Takes a path for a socket that does not listen: one of datagrams, or one that connects and has a name of its own.
+pub(crate) fn bind_as(path: &Path, kind: SocketType, mode: Option<u32>) -> Result<(OwnedFd, OwnedPath), Cause> {
     let address = SocketAddrUnix::new(path)?;
     let _lock = lock_folder(path)?;
-    take(path, &address, SocketType::DGRAM, mode)
+    take(path, &address, kind, mode)
 }
 
 /// Binds a new socket to a path, in the place of what a dead one left there.
