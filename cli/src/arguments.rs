@@ -2,6 +2,7 @@
 
 mod bench;
 mod manual;
+mod talk;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use soquete_node::config::{LineName, Network, ProcessName, Timeout};
 
 pub(crate) use bench::{Bench, BenchMode, Load, Loads};
 pub(crate) use manual::{Completions, Manual};
+pub(crate) use talk::{Listen, Manner, Send};
 
 use crate::output::{Failure, printed};
 
@@ -56,6 +58,8 @@ pub(crate) enum Command {
     Set(Set),
     Toggle(Toggle),
     Watch(Watch),
+    Send(Send),
+    Listen(Listen),
     /// Checks, shows, explains or begins a configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -2,7 +2,7 @@
 
 use crate::arguments::{self, Arguments, Command};
 use crate::output::Failure;
-use crate::{bench, command, configuration, down, logs, run, status, up, watch};
+use crate::{bench, command, configuration, down, logs, run, status, talk, up, watch};
 
 /// Does what was typed.
 ///
@@ -24,6 +24,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Command::Toggle(toggle)) => command::toggle(&toggle),
         Some(Command::Press(press)) => command::press(&press),
         Some(Command::Watch(watch)) => watch::run(&watch),
+        Some(Command::Send(send)) => talk::send(&send),
+        Some(Command::Listen(listen)) => talk::listen(&listen),
         Some(Command::Status(status)) => status::run(&status),
         Some(Command::Bench(bench)) => bench::run(&bench),
     }

@@ -14,6 +14,7 @@
 //! | `reach` | where a command goes: an endpoint, or what runs on this machine |
 //! | `run` | one process |
 //! | `status` | what runs here and how it is |
+//! | `talk` | sends and listens, as netcat does, over every kind of endpoint |
 //! | `up` | starts the processes, and starts again what dies |
 //! | `watch` | each change as it happens |
 
@@ -31,6 +32,7 @@ mod output;
 mod reach;
 mod run;
 mod status;
+mod talk;
 mod up;
 mod watch;
 

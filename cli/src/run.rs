@@ -101,7 +101,10 @@ fn take_shape(name: &ProcessName) {
 }
 
 /// Catches the signals that stop a process; the second one ends it at once.
-fn stop_signals() -> io::Result<Signals> {
+///
+/// # Errors
+/// EMFILE or ENFILE when no descriptor is left.
+pub(crate) fn stop_signals() -> io::Result<Signals> {
     let is_told = Arc::new(AtomicBool::new(false));
     let mut stopping = terminations();
     stopping.push(SIGINT);
