@@ -189,10 +189,11 @@ impl Handler for Show<'_> {
             self.state = Ok(Progress::Talking);
         }
         let (topic, id) = (exchange.topic, exchange.id());
+        let urgency = if exchange.is_urgent() { "urgent " } else { "" };
         let kind = if exchange.wants_answer() { format!("REQUEST id {id}") } else { "MESSAGE".to_owned() };
         let (name, peer) = (quoted(exchange.name.as_bytes(), Form::Text), exchange.peer);
         let payload = quoted(exchange.payload, self.form);
-        self.print(format_args!("{kind} topic {topic} from {name} ({peer}): {payload}"));
+        self.print(format_args!("{urgency}{kind} topic {topic} from {name} ({peer}): {payload}"));
         // Where it is longer than the client takes, the client is told so.
         let _ = exchange.reply(self.reply);
     }

@@ -3,7 +3,7 @@
 use super::common::{Place, until};
 use super::kit::{DATAGRAMS, Listener, STREAMS, endpoint, send};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 
 #[test]
 fn clients_come_and_go_and_each_line_has_its_speaker() {
@@ -73,4 +73,34 @@ fn the_silent_are_parted_from_and_the_others_are_not() {
     drop(silent);
     // Then nobody comes, and nobody has said anything.
     assert_eq!(listener.program.wait().code(), Some(1), "{}", listener.program.log.text());
+}
+
+#[test]
+fn no_more_are_taken_in_than_the_bound_until_somebody_leaves() {
+    let place = Place::bare();
+    let mut listener = Listener::new(&place, &endpoint(&place, "tcp"), &["--keep"]);
+    let at = (place.host, listener.port().parse().unwrap());
+    let mut clients: Vec<TcpStream> = (0..257).map(|_| TcpStream::connect(at).unwrap()).collect();
+    for client in &mut clients {
+        client.write_all(b"here\n").unwrap();
+    }
+    listener.program.log.wait_for(": here", 256);
+    drop(clients.remove(0));
+    listener.program.log.wait_for(": here", 257);
+    listener.interrupt();
+}
+
+#[test]
+fn strangers_are_told_of_and_no_more_often_than_the_bound() {
+    let place = Place::bare();
+    let mut listener = Listener::new(&place, &endpoint(&place, "udp"), &[]);
+    let at = (place.host, listener.port().parse::<u16>().unwrap());
+    let [first, stranger] = [UdpSocket::bind((place.host, 0)).unwrap(), UdpSocket::bind((place.host, 0)).unwrap()];
+    first.send_to(b"first", at).unwrap();
+    (0..20).for_each(|_| assert_eq!(stranger.send_to(b"strange", at).unwrap(), 7));
+    first.send_to(b"last", at).unwrap();
+    listener.program.log.wait_for("last", 1);
+    listener.program.log.wait_for("not heard, since another came first", 10);
+    assert_eq!(listener.program.log.count("strange"), 0);
+    listener.interrupt();
 }

@@ -101,6 +101,19 @@ fn no_answer_in_time_is_not_done_and_an_answer_is() {
 }
 
 #[test]
+fn a_silence_behind_datagrams_is_their_end() {
+    let place = Place::bare();
+    // sleep is the thing under test: the listener's patience, over which nothing comes.
+    let mut listener = Listener::new(&place, &endpoint(&place, "udp"), &["--timeout", "500ms"]);
+    let sender = UdpSocket::bind((place.host, 0)).unwrap();
+    let sent = sender.send_to(b"hello", (place.host, listener.port().parse().unwrap()));
+    let code = listener.program.wait().code();
+    let is_heard = listener.program.log.lines().contains(&"hello".to_owned());
+    // On a machine so slow that its time was over before, nothing was heard.
+    assert_eq!(code, Some(if is_heard { 0 } else { 1 }), "{sent:?} {}", listener.program.log.text());
+}
+
+#[test]
 fn a_reset_behind_what_was_sent_leaves_everybody_guessing() {
     let place = Place::bare();
     let reset = |stream: TcpStream| {
