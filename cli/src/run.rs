@@ -108,11 +108,13 @@ pub(crate) fn stop_signals() -> io::Result<Signals> {
     let is_told = Arc::new(AtomicBool::new(false));
     let mut stopping = terminations();
     stopping.push(SIGINT);
+    // First, so that no signal between the two is lost: the flag alone ends nothing.
+    let signals = Signals::catch(&stopping)?;
     for &signal in &stopping {
         flag::register_conditional_shutdown(signal, Exit::NotDone as i32, is_told.clone())?;
         flag::register(signal, is_told.clone())?;
     }
-    Signals::catch(&stopping)
+    Ok(signals)
 }
 
 /// Ends this process where `up` is gone and it does not stop by itself in the time that `up` would give it.
