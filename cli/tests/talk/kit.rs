@@ -105,9 +105,10 @@ pub(super) fn file(place: &Place, octets: &[u8]) -> Stdio {
     File::open(path).unwrap().into()
 }
 
-/// Begins another program with a file of these octets as standard input.
+/// Begins another program with a file of these octets as standard input. It is killed with the test, so nothing else needs
+/// to end it, and nothing stands between that could be killed in its place.
 pub(super) fn begin(place: &Place, (program, package): (&str, &str), words: &[&str], input: &[u8]) -> Program {
-    let mut command = tool::command(place, program, package);
+    let mut command = place.command(tool::find(program, package));
     command.args(words).stdin(file(place, input));
     Program::begin(command)
 }
