@@ -5,6 +5,10 @@
 //! Each is one descriptor, so everything fits into one epoll set. Every failure is an [`Error`]: it names
 //! operation, address and cause in one line and knows what a person can do about it.
 //!
+//! One [`Handler`] is served in three ways: to all clients at once or to one after the other by a [`Server`], and with a
+//! process for each connection by [`Workers`]. Equals need no server: [`Stream::meet`] connects two of them, and
+//! [`DatagramPeers`] sorts what many send.
+//!
 //! [`Clock`] reads the time, [`Backoff`] says how long to wait before trying again, and [`resolve_then`] looks up
 //! names without holding anybody up. [`typed`] sends Rust types instead of octets; the feature `tokio` adds a client,
 //! streams and sockets of datagrams for programs that live in that runtime.

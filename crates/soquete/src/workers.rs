@@ -81,6 +81,7 @@ impl WorkerEvent {
 /// that talks over its standard input will do, as under inetd. What a worker does to itself (a crash, a leak, a loop
 /// without end) it does to one connection; the others, and this server, do not notice but for the
 /// [event](WorkerEvent). The price is a millisecond and some MiB for each connection, and that workers share no memory.
+/// A client that says nothing holds a place for as long as [its worker](Worker::limits) lets it.
 ///
 /// ```no_run
 /// use soquete::{Bounds, Exchange, Framing, Worker, Workers, WorkersOptions};

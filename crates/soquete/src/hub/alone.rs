@@ -35,6 +35,8 @@ struct Talk {
     /// By when it is to be over, and how it then ended.
     leaving: Option<(Duration, Ending)>,
     tick_at: Duration,
+    /// When it last sent or took something, or was answered.
+    active_at: Duration,
 }
 
 impl Alone {
@@ -78,14 +80,16 @@ impl Alone {
         let mut lent = self.shared.lend(now);
         let mut connection = Connection::new(ConnectionId(self.served), Wire::Stream(stream), peer, 0, admitted, &lent);
         let turn = connection.read_turn(&mut lent, handler);
-        let mut talk = Talk { connection, turn, leaving: None, tick_at: now + self.limits.period() };
+        let active_at = Clock::now();
+        let mut talk = Talk { connection, turn, leaving: None, tick_at: now + self.limits.period(), active_at };
         let ending = loop {
             if let Turn::Closed(ending) = talk.turn {
                 break talk.leaving.map_or(ending, |(_, ending)| ending);
             }
-            self.look_after(&mut talk, beside);
+            self.go_on(&mut talk, beside, handler).map_err(failed)?;
+            // Afterwards: what has arrived is used before anybody is called silent.
             if !matches!(talk.turn, Turn::Closed(_)) {
-                self.go_on(&mut talk, beside, handler).map_err(failed)?;
+                self.look_after(&mut talk, beside);
             }
         };
         let mut lent = self.shared.lend(Clock::now());
@@ -114,7 +118,7 @@ impl Alone {
             let turn = talk.connection.tick(silence, idle, &mut self.shared.lend(now));
             if turn != Turn::Idle {
                 talk.turn = turn;
-            } else if talk.connection.is_quiet(now, patience) && beside.somebody_waits() {
+            } else if talk.is_silent(now, patience) && beside.somebody_waits() {
                 let why = format!("silent for {patience:?} while another waited");
                 self.leave(talk, &why, Ending::Refused(why.clone()));
                 if talk.turn == Turn::Blocked {
@@ -135,21 +139,20 @@ impl Alone {
         };
         let Some(stream) = talk.connection.wire.stream() else { return Ok(()) };
         let mailbox = &self.shared.mailbox;
+        // Who is leaving was told to stop already.
+        let signal = beside.signal().filter(|_| talk.leaving.is_none());
+        let nothing = PollFd::new(mailbox, PollFlags::empty());
         let mut fds = [
             PollFd::new(stream, flags),
             PollFd::new(mailbox, PollFlags::IN),
-            beside
-                .signal()
-                .map_or(PollFd::new(mailbox, PollFlags::empty()), |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+            signal.map_or(nothing, |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
         ];
-        // Who is leaving was told to stop already.
-        let watched = if talk.leaving.is_some() { &mut fds[..2] } else { &mut fds[..] };
         let timeout = if mailbox.fall_asleep() { until.saturating_sub(Clock::now()) } else { Duration::ZERO };
-        let waited = ready::wait(watched, Some(timeout));
+        let waited = ready::wait(&mut fds, Some(timeout));
         mailbox.wake();
         waited?;
         let [stream, bell, signal] = fds.map(|fd| fd.revents());
-        if signal.contains(PollFlags::IN) && talk.leaving.is_none() && beside.signal().is_some() {
+        if signal.contains(PollFlags::IN) {
             mailbox.stop();
         }
         if bell.contains(PollFlags::IN) {
@@ -158,9 +161,11 @@ impl Alone {
         for letter in self.shared.mailbox.take() {
             self.deliver(&letter, Some(&mut *talk), handler);
         }
+        if stream.is_empty() {
+            return Ok(());
+        }
         let mut lent = self.shared.lend(Clock::now());
         match talk.turn {
-            _ if stream.is_empty() => {}
             Turn::Idle => talk.turn = talk.connection.read_turn(&mut lent, handler),
             Turn::Blocked => talk.turn = talk.connection.resume_turn(&mut lent, handler),
             // It waits for an answer and is not read, but the peer is gone altogether.
@@ -169,6 +174,8 @@ impl Alone {
             }
             Turn::Waiting | Turn::Closed(_) => {}
         }
+        // Only now: the handler may have taken its time.
+        talk.active_at = Clock::now();
         Ok(())
     }
 
@@ -200,6 +207,7 @@ impl Alone {
         if matches!(talk.turn, Turn::Closed(_)) {
             return;
         }
+        talk.active_at = Clock::now();
         if to == here {
             talk.turn = talk.connection.answer(letter, &mut lent, handler);
         } else if Some(from) == here {
@@ -237,6 +245,12 @@ impl Alone {
     fn sweep(&mut self) {
         let now = Clock::now();
         self.shared.services.iter_mut().for_each(|service| service.core.sweep(now));
+    }
+}
+
+impl Talk {
+    fn is_silent(&self, now: Duration, patience: Duration) -> bool {
+        !self.connection.is_owed() && now.saturating_sub(self.active_at) >= patience
     }
 }
 

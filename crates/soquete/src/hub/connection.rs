@@ -149,9 +149,9 @@ impl Connection {
         self.heard_at
     }
 
-    /// Says whether it has said nothing for a time, nor taken what it was slow to take, and is owed no answer.
-    pub(super) fn is_quiet(&self, now: Duration, time: Duration) -> bool {
-        self.fate.deferred == 0 && now.saturating_sub(self.heard_at) >= time
+    /// Says whether an answer to it is still to come.
+    pub(super) fn is_owed(&self) -> bool {
+        self.fate.deferred > 0
     }
 
     /// Returns how many octets are kept for it: what came and cannot be used yet, and what it has not taken.

@@ -1,6 +1,6 @@
 //! One after the other: who waits for whom, and for how long.
 
-use crate::kit::{PATIENCE, connect, line, text_to_end};
+use crate::kit::{PATIENCE, alone, connect, line, text_to_end};
 use crate::proxy::{Cut, Proxy};
 use crate::serving::{BOUNDS, Way, endpoints, hasty, serve, serve_with};
 use soquete::{Client, ClientOptions, Endpoint, Framing, Limits, Outcome, Server};
@@ -56,6 +56,22 @@ fn who_is_owed_an_answer_or_does_not_read_is_told_from_who_is_silent() {
     let mut next = connect(&served.endpoint);
     next.write_all(b"one\n").unwrap();
     assert_eq!(line(&mut patient), "slow", "who waits for its answer is not silent");
+}
+
+#[test]
+fn two_hundred_turns_leave_no_descriptor() {
+    alone("turns::two_hundred_turns_leave_no_descriptor", || {
+        let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let before = descriptors();
+        let served = serve(Way::InTurn, &tcp(), Framing::Line(BOUNDS));
+        for turn in 0..200 {
+            let mut stream = connect(&served.endpoint);
+            stream.write_all(b"one\n").unwrap();
+            if turn % 2 == 0 { stream.abort() } else { assert_eq!(line(&mut stream), "one") }
+        }
+        drop(served);
+        assert_eq!(descriptors(), before);
+    });
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn nothing_is_left_of_fifty_workers() {
 #[test]
 fn a_stop_asks_first_and_then_insists() {
     alone("workers::a_stop_asks_first_and_then_insists", || {
-        let options = WorkersOptions { stop_timeout: Duration::from_millis(300), ..WorkersOptions::default() };
+        let options = WorkersOptions { stop_timeout: Duration::from_millis(1500), ..WorkersOptions::default() };
         let served = serve_by_workers(&tcp(), Framing::Line(BOUNDS), &options);
         let (mut idle, mut hanging) = (connect(&served.endpoint), connect(&served.endpoint));
         let (idle_pid, hanging_pid) = (ask(&mut idle, "PID"), ask(&mut hanging, "PID"));
