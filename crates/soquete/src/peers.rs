@@ -116,13 +116,15 @@ impl DatagramPeers {
         Self::over(socket, PeersOptions::default())
     }
 
-    /// Takes over a socket, which has to block.
+    /// Takes over a socket and has it block.
     ///
     /// # Errors
     ///
     /// EMFILE or ENFILE when no descriptor is left.
     pub fn over(socket: Datagram, options: PeersOptions) -> Result<Self, Error> {
-        let failed = Operation::Poll.failed(socket.local());
+        let failed = |error| Error::new(Operation::Poll, socket.local(), Cause::Io(error));
+        // Of a socket that blocks the kernel says that it is ready only when it has seen that the datagram is whole.
+        socket.set_nonblocking(false).map_err(failed)?;
         let mailbox = Mailbox::new().map_err(failed)?;
         let (queues, dropped) = (HashMap::new(), Dropped::default());
         let buffer = vec![0; DATAGRAM_MAX_BYTES].into_boxed_slice();

@@ -100,8 +100,32 @@ impl Server {
     /// until it is its turn, and with it the answer to its first request. After a stop the connection that is served has
     /// 2 s to end; those in the backlog are reset.
     ///
+    /// ```
+    /// use soquete::{Bounds, Client, ClientOptions, Exchange, Framing, Server};
+    ///
+    /// let bounds = Bounds { receive_max_bytes: 1024, send_max_bytes: 1024 };
+    /// let server = Server::bind(&"mem:counter".parse()?, Framing::Line(bounds))?;
+    /// let stopper = server.stopper();
+    /// let mut count = 0;
+    /// let serving = std::thread::spawn(move || {
+    ///     server.run_in_turn(move |exchange: Exchange<'_>| {
+    ///         count += 1;
+    ///         exchange.reply(format!("{count}").as_bytes()).unwrap();
+    ///     })
+    /// });
+    /// for expected in [b"1", b"2"] {
+    ///     // Each is gone when the next one comes.
+    ///     let mut client = Client::connect(&"mem:counter".parse()?, ClientOptions::line(1024))?;
+    ///     assert_eq!(client.request(b"count")?, expected);
+    /// }
+    /// stopper.stop();
+    /// serving.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
-    /// What the wait for descriptors can say; a failing connection is no error of the server.
+    /// [`Cause::Misuse`] where there are no connections, over datagrams; what the wait for descriptors can say. A failing
+    /// connection is no error of the server.
     pub fn run_in_turn<H: Handler>(self, mut handler: H) -> Result<(), Error> {
         let Server { hub, endpoint } = self;
         let no_connections = || Error::new(Operation::Listen, &endpoint, Cause::Misuse("datagrams have no turns"));

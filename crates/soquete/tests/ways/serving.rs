@@ -143,12 +143,13 @@ impl Drop for Served {
     }
 }
 
-/// Returns this program as a worker.
+/// Returns this program as a worker; what would detect languages waits for none, but for 40 ms.
 fn worker(framing: Framing) -> Command {
     let framing = match framing {
         Framing::Raw(_) => "raw",
         Framing::Line(_) => "line",
-        _ => "frames",
+        Framing::Detect(_) => "nothing",
+        Framing::Frames => "frames",
     };
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([WORKER, "--exact", "--nocapture"]).env(FRAMING, framing);
@@ -158,9 +159,14 @@ fn worker(framing: Framing) -> Command {
 
 #[test]
 fn a_program_that_inherited_no_connection_is_no_worker() {
+    let mut limits = Limits::default();
     let framing = match std::env::var(FRAMING).as_deref() {
         Ok("raw") => Framing::Raw(BOUNDS),
         Ok("line") => Framing::Line(BOUNDS),
+        Ok("nothing") => {
+            limits.silence = Duration::from_millis(40);
+            Framing::Line(BOUNDS)
+        }
         Ok(_) => Framing::Frames,
         Err(_) => {
             let output = worker(Framing::Frames).stdin(Stdio::null()).stderr(Stdio::piped()).output().unwrap();
@@ -170,7 +176,7 @@ fn a_program_that_inherited_no_connection_is_no_worker() {
         }
     };
     let worker = Worker::inherited().unwrap_or_else(|error| panic!("{error}"));
-    worker.serve(framing, Options::new(""), Parrot).unwrap();
+    worker.limits(limits).serve(framing, Options::new(""), Parrot).unwrap();
 }
 
 /// Gives an endpoint of each kind, none of them used before; those that only threads can reach come last.

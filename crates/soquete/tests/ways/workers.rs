@@ -1,13 +1,13 @@
 //! A process for each connection: crashes, bounds, the stop, and what is left behind.
 
-use crate::kit::{PATIENCE, alone, connect, line, text_to_end};
+use crate::kit::{ALL, PATIENCE, alone, connect, line, text_to_end};
 use crate::proxy::{Cut, Proxy};
 use crate::serving::{BOUNDS, Served, serve_by_workers};
 use rustix::io::Errno;
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use soquete::{Client, ClientOptions, Endpoint, Framing, Outcome, Stream, WorkerEvent, Workers, WorkersOptions};
-use std::io::{ErrorKind, Read, Write};
-use std::process::Command;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 fn tcp() -> Endpoint {
@@ -159,6 +159,42 @@ fn a_server_that_panics_leaves_no_worker() {
         assert!(running.join().is_err());
         assert!(!has_children(), "a child is left");
     });
+}
+
+#[test]
+fn a_client_that_says_nothing_holds_its_worker_no_longer_than_the_limit() {
+    let options = WorkersOptions { workers_max: 1, ..WorkersOptions::default() };
+    let served = serve_by_workers(&tcp(), ALL, &options);
+    let (mut silent, mut next) = (connect(&served.endpoint), connect(&served.endpoint));
+    assert_eq!(text_to_end(&mut silent), "");
+    assert_eq!(text_to_end(&mut next), "");
+    let (_, is_crash, status) = served.ended();
+    assert!(!is_crash, "{status}");
+}
+
+#[test]
+fn a_worker_does_not_outlive_its_server() {
+    const ROLE: &str = "SOQUETE_TEST_SERVER";
+    if std::env::var_os(ROLE).is_some() {
+        let served = lines(1);
+        println!("\nlistens at {}", served.endpoint);
+        loop {
+            std::thread::park();
+        }
+    }
+    let mut server = Command::new(std::env::current_exe().unwrap())
+        .args(["workers::a_worker_does_not_outlive_its_server", "--exact", "--nocapture"])
+        .env(ROLE, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
+    let endpoint = said.find_map(|line| line.unwrap().strip_prefix("listens at ")?.parse().ok()).unwrap();
+    let mut stream = connect(&endpoint);
+    ask(&mut stream, "one");
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(text_to_end(&mut stream), "");
 }
 
 #[test]
