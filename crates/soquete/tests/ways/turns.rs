@@ -3,7 +3,7 @@
 use crate::kit::{PATIENCE, alone, connect, line, text_to_end};
 use crate::proxy::{Cut, Proxy};
 use crate::serving::{BOUNDS, Way, endpoints, hasty, serve, serve_with};
-use soquete::{Client, ClientOptions, Endpoint, Framing, Limits, Outcome, Server};
+use soquete::{Client, ClientOptions, Endpoint, Exchange, Framing, Limits, Outcome, Server};
 use std::io::{Read, Write};
 use std::time::Duration;
 
@@ -56,6 +56,14 @@ fn who_is_owed_an_answer_or_does_not_read_is_told_from_who_is_silent() {
     let mut next = connect(&served.endpoint);
     next.write_all(b"one\n").unwrap();
     assert_eq!(line(&mut patient), "slow", "who waits for its answer is not silent");
+}
+
+#[test]
+fn datagrams_have_no_turns() {
+    let server = Server::bind(&"udp://127.0.0.1:0".parse().unwrap(), Framing::Frames).unwrap();
+    let endpoint = server.endpoint().clone();
+    let error = server.run_in_turn(|_: Exchange<'_>| {}).unwrap_err();
+    assert_eq!(error.to_string(), format!("listen {endpoint}: datagrams have no turns"));
 }
 
 #[test]
