@@ -113,7 +113,7 @@ impl Client {
     /// Connects. The handshake goes with the first request, so that it costs no round trip of its own.
     ///
     /// # Errors
-    /// What [`Stream::connect_timeout`] says.
+    /// What [`Stream::connect_timeout`](crate::Stream::connect_timeout) says.
     pub fn connect(endpoint: &Endpoint, options: ClientOptions) -> Result<Self, Error> {
         let codec = match &options.framing {
             ClientFraming::Raw => Codec::Raw,
