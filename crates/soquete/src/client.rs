@@ -5,8 +5,10 @@ mod input;
 mod io;
 mod link;
 mod options;
+mod outcome;
 
 pub use options::{ClientFraming, ClientOptions};
+pub use outcome::Outcome;
 
 use crate::{Cause, Clock, Endpoint, Error, Operation};
 use input::Input;
@@ -22,17 +24,6 @@ use std::time::Duration;
 
 /// Octets gathered before they are sent, while more is to come.
 const FLUSH_AT_BYTES: usize = 256 << 10;
-
-/// How a request ended that must not be done twice or late.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome<A = Vec<u8>> {
-    /// It was done, once; the answer.
-    Done(A),
-    /// Nothing was done, and nothing will be: it is safe to repeat. Why.
-    NotDone(String),
-    /// Nobody knows. Why.
-    Unknown(String),
-}
 
 /// What [`Client::receive`] brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -59,5 +59,6 @@ pub use peers::{DatagramPeers, Dropped, Parcel, PeersOptions};
 pub use resolve::{ADDRESSES_MAX, LOOKUPS_MAX, resolve, resolve_then};
 pub use server::Server;
 pub use soquete_proto::handshake::{Code, EventHead};
+pub use soquete_proto::server::Options as ServerOptions;
 pub use stream::{Closed, DESCRIPTORS_MAX, Handed, Peer, Stream};
 pub use workers::{Worker, WorkerEvent, Workers, WorkersOptions};

@@ -84,12 +84,11 @@ impl WorkerEvent {
 /// A client that says nothing holds a place for as long as [its worker](Worker::limits) lets it.
 ///
 /// ```no_run
-/// use soquete::{Bounds, Exchange, Framing, Worker, Workers, WorkersOptions};
-/// use soquete_proto::server::Options;
+/// use soquete::{Bounds, Exchange, Framing, ServerOptions, Worker, Workers, WorkersOptions};
 ///
 /// if std::env::args().any(|word| word == "worker") {
 ///     let bounds = Bounds { receive_max_bytes: 1024, send_max_bytes: 1024 };
-///     Worker::inherited()?.serve(Framing::Line(bounds), Options::new(""), |exchange: Exchange<'_>| {
+///     Worker::inherited()?.serve(Framing::Line(bounds), ServerOptions::new(""), |exchange: Exchange<'_>| {
 ///         let line = exchange.payload;
 ///         exchange.reply(line).unwrap();
 ///     })?;
