@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("soquete", &["soquete-proto"]),
     ("soquete-node", &["soquete", "soquete-proto", "soquete-board"]),
     ("soquete-cli", &["soquete-node", "soquete", "soquete-proto", "soquete-board"]),
+    ("soquete-examples", &["soquete"]),
     ("xtask", &[]),
 ];
 

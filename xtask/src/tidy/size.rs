@@ -7,7 +7,7 @@ use super::workspace::Workspace;
 
 /// Lines of a file, its tests included.
 const FILE_LINES_MAX: usize = 500;
-/// Lines of a file below a folder `examples`.
+/// Lines of a file that lies in a folder `examples`; what lies below it, such as the test that runs them, is none.
 const EXAMPLE_LINES_MAX: usize = 60;
 /// Lines of a function, from `fn` to its closing brace.
 const FUNCTION_LINES_MAX: usize = 70;
@@ -19,7 +19,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<Finding> {
 }
 
 fn file(source: &Source) -> Option<Finding> {
-    let example = source.path.split('/').any(|part| part == "examples");
+    let example = source.path.rsplit('/').nth(1) == Some("examples");
     let (rule, max, advice) = if example {
         (Rule::ExampleLength, EXAMPLE_LINES_MAX, "show one thing")
     } else {
@@ -97,6 +97,7 @@ mod tests {
         assert_eq!(found("examples/b.rs", &"\n".repeat(60)), []);
         let long = "\n".repeat(61);
         assert_eq!(found("a/examples/b.rs", &long), [(Rule::ExampleLength, 61, String::new())]);
+        assert_eq!(found("examples/tests/b.rs", &long), []);
     }
 
     #[test]
