@@ -19,9 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let connect = || Client::connect(&at, ClientOptions::line(64));
     let (mut one, mut other) = (connect()?, connect()?);
     println!("one: WHO: {}", one.request(b"WHO")?.escape_ascii());
-    println!("other: WHO: {}", other.request(b"WHO")?.escape_ascii());
     println!("one: CRASH: {}", one.request(b"CRASH").expect_err("it crashed"));
-    println!("other: WHO, after that: {}", other.request(b"WHO")?.escape_ascii());
+    println!("other, after that: WHO: {}", other.request(b"WHO")?.escape_ascii());
     stopper.stop();
     Ok(serving.join().expect("the server does not panic")?)
 }
@@ -32,9 +31,10 @@ fn serve(exchange: Exchange<'_>) {
 }
 
 fn tell(event: WorkerEvent) {
+    let speaker = if event.is_crash() { "server, of a crash" } else { "server" };
     match event {
         WorkerEvent::Started { pid, peer } => println!("server: accept, execute: process {pid} for {peer}"),
-        WorkerEvent::Ended { pid, status: Ok(status), .. } => println!("server: wait: process {pid}: {status}"),
+        WorkerEvent::Ended { pid, status: Ok(status), .. } => println!("{speaker}: wait: process {pid}: {status}"),
         other => println!("server: {other:?}"),
     }
 }

@@ -12,6 +12,8 @@
 //! [`Clock`] reads the time, [`Backoff`] says how long to wait before trying again, and [`resolve_then`] looks up
 //! names without holding anybody up. [`typed`] sends Rust types instead of octets; the feature `tokio` adds a client,
 //! streams and sockets of datagrams for programs that live in that runtime.
+//!
+//! The folder `examples` of the repository shows each kind of socket and each way to serve, in 40 lines or fewer.
 
 #![deny(unsafe_code)]
 
