@@ -264,9 +264,31 @@ impl Channel {
         self.outgoing.waiting_bytes()
     }
 
+    /// Returns how many octets of urgent frames wait to be sent.
+    pub fn urgent_bytes(&self) -> usize {
+        self.outgoing.urgent_bytes()
+    }
+
+    /// Returns how many octets have arrived and were not taken by [`next`](Channel::next).
+    pub fn held_bytes(&self) -> usize {
+        self.incoming.held_bytes()
+    }
+
+    /// Returns what a channel that has ended in peace may still be asked for: an acknowledgement of all that has arrived,
+    /// since the last one may be lost.
+    pub fn last_word(&self) -> [u8; HEAD_LEN_BYTES] {
+        Head { session: self.peer, packet: 0, ack: self.incoming.received() }.encode()
+    }
+
     /// Says whether everything that was put has arrived.
     pub fn is_settled(&self) -> bool {
         self.outgoing.waiting() == 0
+    }
+
+    /// Says whether an end that has said its last words may go: everything has arrived, or all but a GOODBYE that was sent
+    /// three times. Who is told it and does not listen any more is not to be waited for.
+    pub fn has_taken_leave(&self) -> bool {
+        self.outgoing.has_taken_leave()
     }
 
     /// Says whether everything that was put was sent once.

@@ -29,6 +29,10 @@ impl Incoming {
         self.received
     }
 
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     pub(super) fn take(&mut self) -> Option<Box<[u8]>> {
         let octets = self.held.front_mut()?.take()?;
         self.held.pop_front();

@@ -1,8 +1,8 @@
 //! What goes out over a channel, until it is acknowledged.
 
 use super::round_trip::RoundTrip;
-use super::{Dropped, LOST_AFTER, REPEAT_MAX, WINDOW_MAX, WINDOW_MAX_BYTES};
-use crate::frame::overtakes;
+use super::{ANNOUNCED, Dropped, LOST_AFTER, REPEAT_MAX, WINDOW_MAX, WINDOW_MAX_BYTES};
+use crate::frame::{Front, Header, Kind, overtakes};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -74,6 +74,20 @@ impl Outgoing {
 
     pub(super) fn waiting_bytes(&self) -> usize {
         self.queue_bytes
+    }
+
+    pub(super) fn urgent_bytes(&self) -> usize {
+        let unsent = self.queue.range(self.in_flight..);
+        unsent.map(|packet| Front::default().urgent_bytes(&packet.octets)).sum()
+    }
+
+    /// Whether nothing waits, or only a GOODBYE that was sent as often as is worth while.
+    pub(super) fn has_taken_leave(&self) -> bool {
+        let is_goodbye = |packet: &Unacknowledged| {
+            let head = packet.octets.first_chunk().map(Header::decode);
+            packet.times >= ANNOUNCED && matches!(head, Some(Ok(Header { kind: Kind::Goodbye, .. })))
+        };
+        self.queue.is_empty() || self.queue.len() == 1 && self.queue.front().is_some_and(is_goodbye)
     }
 
     pub(super) fn is_sent(&self) -> bool {
@@ -187,7 +201,7 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Flags, Header, Kind, header};
+    use crate::frame::{Flags, header};
     use crate::opening::OPENING;
 
     fn ms(millis: u64) -> Duration {
@@ -279,6 +293,21 @@ mod tests {
         assert_eq!(sent(&mut outgoing, ms(300)), [5], "less than was sent then: another one is missing");
         assert_eq!(outgoing.acknowledge(ms(400), 7), Ok(true));
         assert_eq!((sent(&mut outgoing, ms(400)), outgoing.timeout(ms(400))), (vec![], None));
+    }
+
+    #[test]
+    fn a_goodbye_is_said_three_times_and_a_reply_until_it_has_arrived() {
+        for (kind, has_taken_leave) in [(Kind::Goodbye, true), (Kind::Reply, false)] {
+            let mut outgoing = proved(ms(0));
+            outgoing.put(&header(kind, 0).encode());
+            for at in [0, 20, 60] {
+                assert!(!outgoing.has_taken_leave());
+                assert_eq!(sent(&mut outgoing, ms(at)), [2]);
+            }
+            assert_eq!(outgoing.has_taken_leave(), has_taken_leave);
+            assert_eq!(outgoing.acknowledge(ms(61), 2), Ok(true));
+            assert!(outgoing.has_taken_leave());
+        }
     }
 
     #[test]
