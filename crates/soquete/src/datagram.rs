@@ -5,6 +5,7 @@ mod carrier;
 mod open;
 mod segments;
 mod unreachable;
+mod via;
 
 use std::io;
 use std::net::Shutdown;
@@ -20,10 +21,11 @@ use crate::listener::path::OwnedPath;
 use crate::stream::{self, whole};
 use crate::{Endpoint, Peer};
 pub use address::Address;
-pub(crate) use carrier::Carrier;
+pub(crate) use carrier::{Carrier, Gate, unless_full};
 pub use open::DatagramOptions;
 pub use segments::Segments;
 pub use soquete_proto::channel::DATAGRAM_MAX_BYTES;
+pub(crate) use via::Via;
 
 /// A socket of datagrams, UDP or Unix: bound where others can send to, or aimed at one endpoint.
 ///

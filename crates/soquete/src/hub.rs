@@ -417,7 +417,7 @@ impl Hub {
         connection.leave(&mut lent);
         if let Some(visit) = connection.wire.visit() {
             if let Some(Slot::Port(port)) = self.slots.get_mut(visit.port) {
-                port.forget(visit);
+                port.forget(now, visit, ending);
             }
             if let Some(due) = visit.due {
                 self.due.remove(&(due, key));

@@ -223,8 +223,9 @@ impl Outbound {
     fn converse(&mut self, hub: &mut Hub) -> Result<(), String> {
         for _ in 0..READS_MAX {
             self.wire.send(&mut self.out, &self.endpoint, hub)?;
-            match self.wire.receive(&mut self.input)? {
-                Io::Nothing => return Ok(()),
+            match self.wire.receive(&mut self.input, &self.endpoint)? {
+                // What came may be an acknowledgement, which has room for more, or is to be acknowledged.
+                Io::Nothing => return self.wire.send(&mut self.out, &self.endpoint, hub),
                 Io::Ended => return Err("the server closed the connection".into()),
                 // A clock that is read after it: what the server's clock says must not seem younger than it is.
                 Io::Some => self.use_input(Clock::now())?,

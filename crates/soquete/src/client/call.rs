@@ -1,7 +1,7 @@
 //! Requests that must not be done twice or late.
 
 use super::{Client, Codec, Kind, Outcome, misused};
-use crate::{Backoff, Clock, Error};
+use crate::{Backoff, Cause, Clock, Error};
 use soquete_proto::client::{Request, Verdict};
 use soquete_proto::handshake::Code;
 use std::time::Duration;
@@ -48,7 +48,8 @@ impl Client {
             }
             match self.fill(timeout) {
                 Ok(()) => {}
-                Err(error) if error.is_timeout() => {}
+                // ETIMEDOUT is another thing: a connection that is lost.
+                Err(error) if matches!(error.cause(), Cause::Timeout) => {}
                 Err(_) => self.disconnect(),
             }
             if let Some(outcome) = self.answer_to(id)? {

@@ -66,7 +66,7 @@ impl Client {
         let Some(Link::Datagram(socket)) = &self.link else { return Ok(()) };
         let failed = |error: io::Error| Error::new(Operation::Receive, &self.endpoint, error);
         let deadline = timeout.map(|timeout| Clock::now() + timeout);
-        wait(&**socket, deadline, None).map_err(|errno| failed(errno.into()))?;
+        wait(&**socket, PollFlags::empty(), deadline, None).map_err(|errno| failed(errno.into()))?;
         let len = socket.receive(self.input.message_room(self.options.receive_max_bytes)).map_err(failed)?;
         self.input.filled(len);
         Ok(())
@@ -105,7 +105,8 @@ impl Client {
             if is_done(carrier, arrived.len()) {
                 break;
             }
-            wait(&**carrier, deadline, carrier.timeout()).map_err(|errno| failed(errno.into()))?;
+            let room = if carrier.is_full() { PollFlags::OUT } else { PollFlags::empty() };
+            wait(&**carrier, room, deadline, carrier.timeout()).map_err(|errno| failed(errno.into()))?;
             let received = carrier.receive(Clock::now(), &mut arrived);
             // Whatever becomes of the rest, what has arrived must not be lost.
             self.input.append(&mut arrived, received.as_ref().copied().unwrap_or(0));
@@ -129,14 +130,14 @@ pub(super) fn too_long(operation: Operation, endpoint: &Endpoint, len_bytes: usi
     Error::new(operation, endpoint, crate::Cause::Oversize { len_bytes, max_bytes: crate::DATAGRAM_MAX_BYTES })
 }
 
-/// Waits for something to read until `deadline`, which is EAGAIN; comes back at `due` as well.
-fn wait(socket: &impl AsFd, deadline: Option<Duration>, due: Option<Duration>) -> Result<(), Errno> {
+/// Waits for something to read, or `room`, until `deadline`, which is EAGAIN; comes back at `due` as well.
+fn wait(socket: &impl AsFd, room: PollFlags, deadline: Option<Duration>, due: Option<Duration>) -> Result<(), Errno> {
     loop {
         let now = Clock::now();
         let until = deadline.into_iter().chain(due).min();
         let left = until.map(|until| until.saturating_sub(now));
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        match poll(&mut [PollFd::new(socket, PollFlags::IN)], timeout.as_ref()) {
+        match poll(&mut [PollFd::new(socket, PollFlags::IN | room)], timeout.as_ref()) {
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
             Ok(0) if deadline.is_some_and(|deadline| Clock::now() >= deadline) => return Err(Errno::AGAIN),

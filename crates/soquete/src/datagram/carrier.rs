@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use soquete_proto::channel::{Channel, DATAGRAM_MAX_BYTES, Datagram as Kind};
 
 use super::{Datagram, DatagramOptions};
@@ -17,6 +18,7 @@ const DATAGRAMS_MAX: usize = 64;
 pub(crate) struct Carrier {
     socket: Datagram,
     channel: Channel,
+    gate: Gate,
     buffer: Vec<u8>,
     out: Vec<u8>,
 }
@@ -27,7 +29,8 @@ impl Carrier {
         let options = DatagramOptions { nonblocking: true, ..DatagramOptions::default() };
         let socket = Datagram::connect(endpoint, &options)?;
         let channel = Channel::connect(now, crate::entropy::random_u64().max(1));
-        Ok(Self { socket, channel, buffer: vec![0; DATAGRAM_MAX_BYTES], out: Vec::new() })
+        let (gate, buffer, out) = (Gate::default(), vec![0; DATAGRAM_MAX_BYTES], Vec::new());
+        Ok(Self { socket, channel, gate, buffer, out })
     }
 
     /// Takes the frames that are gathered, and sends what is due; says whether there is room for more.
@@ -40,17 +43,8 @@ impl Carrier {
             return Err(io::ErrorKind::TimedOut.into());
         }
         self.channel.put(out);
-        loop {
-            self.out.clear();
-            if !self.channel.transmit(now, &mut self.out) {
-                return Ok(self.channel.has_room());
-            }
-            match self.socket.send(&self.out) {
-                // It may be lost here as well as on its way.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                sent => sent?,
-            }
-        }
+        self.gate.send(&mut self.channel, now, &mut self.out, |datagram| self.socket.send(datagram))?;
+        Ok(self.channel.has_room())
     }
 
     /// Appends to `input` what has arrived in order; says how many octets.
@@ -78,7 +72,7 @@ impl Carrier {
             // What does not fit is dropped; the server sends again what it was not told of.
             Ok(Kind::Of(packet)) => drop(self.channel.receive(now, &packet)),
             Ok(Kind::Reset { session }) if self.channel.is_reset_by(session) => {
-                return Err(rustix::io::Errno::CONNRESET.into());
+                return Err(Errno::CONNRESET.into());
             }
             _ => {}
         }
@@ -92,7 +86,12 @@ impl Carrier {
 
     /// Says whether everything was sent once.
     pub(crate) fn is_sent(&self) -> bool {
-        self.channel.is_sent()
+        self.channel.is_sent() && !self.is_full()
+    }
+
+    /// Says whether the kernel has no room for a datagram at this moment.
+    pub(crate) fn is_full(&self) -> bool {
+        self.gate.unsent_bytes() > 0
     }
 
     /// Says whether everything that was sent has arrived.
@@ -105,4 +104,56 @@ impl AsFd for Carrier {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// Where what a channel says goes to the kernel.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    /// The datagram that found no room. It waits rather than be lost: over Unix the receiver holds ten.
+    unsent: Vec<u8>,
+}
+
+impl Gate {
+    /// Sends what waits and what is due, through `out`, until the kernel takes no more.
+    pub(crate) fn send(
+        &mut self,
+        channel: &mut Channel,
+        now: Duration,
+        out: &mut Vec<u8>,
+        mut send: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        out.clear();
+        if self.unsent_bytes() > 0 {
+            *out = std::mem::take(&mut self.unsent);
+        }
+        if channel.timeout().is_some_and(|due| due <= now) {
+            // It counts as lost now, and the first is sent again.
+            out.clear();
+        }
+        while !out.is_empty() || channel.transmit(now, out) {
+            let sent = send(out);
+            if sent.as_ref().is_err_and(is_full) {
+                self.unsent = std::mem::take(out);
+                return Ok(());
+            }
+            out.clear();
+            sent?;
+        }
+        Ok(())
+    }
+
+    /// Returns the octets that wait.
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.unsent.len()
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    let is_short = Errno::from_io_error(error) == Some(Errno::NOBUFS);
+    error.kind() == io::ErrorKind::WouldBlock || is_short
+}
+
+/// Takes a datagram that found no room for one that was sent: it may be lost on its way as well.
+pub(crate) fn unless_full(sent: io::Result<()>) -> io::Result<()> {
+    if sent.as_ref().is_err_and(is_full) { Ok(()) } else { sent }
 }

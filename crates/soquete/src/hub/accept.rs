@@ -61,6 +61,7 @@ impl Hub {
         let local = socket.local().clone();
         let failed = |error: io::Error| Error::new(Operation::Listen, &local, error);
         socket.set_nonblocking(true).map_err(failed)?;
+        socket.tell_via().map_err(failed)?;
         let entry = self.slots.vacant_entry();
         self.poller.add(socket.as_fd(), entry.key(), Interest::Read).map_err(failed)?;
         entry.insert(Slot::Port(Box::new(Port::new(socket, service))));
@@ -154,6 +155,8 @@ impl Hub {
         let id = ConnectionId((u64::from(self.generation) << 32) | key as u64);
         let lent = self.shared.lend(now);
         let connection = Box::new(Connection::new(id, wire, peer, service, admitted, &lent));
+        // An opening is in its channel already.
+        self.waiting_bytes += connection.held_bytes();
         entry.insert(Slot::Connection { connection, interest: Interest::Read });
         self.counts.connections += 1;
         self.set_ticking(true);

@@ -2,18 +2,19 @@
 
 mod outgoing;
 mod speak;
+mod visit;
 mod wire;
 
 use super::ConnectionId;
 use super::handler::{Ending, Fate, Handler, Tongue, put_err, put_stream};
 use super::mailbox::{Letter, Mailbox};
 use super::service::{Bounds, Framing, Service, TEXT_BOUNDS};
-use crate::Clock;
 use crate::stream::Peer;
+use crate::{Clock, Stream};
 pub(crate) use wire::PACKET_MAX_BYTES;
 pub(super) use wire::{Visit, Wire};
 
-use soquete_proto::channel::{Channel, Dropped, Packet};
+use rustix::io::Errno;
 use soquete_proto::frame::{self, Front};
 use soquete_proto::handshake::Code;
 use soquete_proto::lines;
@@ -52,9 +53,6 @@ const UNREAD_MAX_BYTES: usize = 128 << 20;
 
 /// How long a peer may take nothing of what waits for it, unless it waits for events: 60 s, more than any network holds.
 const STALL_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Octets of datagrams of one sender that wait for the answer to an earlier one. Default 128 KiB: two of the longest.
-const AHEAD_MAX_BYTES: usize = 128 << 10;
 
 /// How long somebody who sends single datagrams is remembered after the last, unless he waits for events (then as long
 /// as a stream may be idle). Default 60 s.
@@ -156,7 +154,7 @@ impl Connection {
 
     /// Returns how many octets are kept for it: what came and cannot be used yet, and what it has not taken.
     pub(super) fn held_bytes(&self) -> usize {
-        self.input.len() + self.output_len()
+        self.input.len() + self.wire.ahead_bytes() + self.output_len()
     }
 
     pub(super) fn output_len(&self) -> usize {
@@ -173,7 +171,9 @@ impl Connection {
         } else {
             // A long frame: read behind what is there of it, no more than it needs.
             let needed = frame::needed(&self.input).unwrap_or(0).saturating_sub(kept);
-            self.input.resize(kept + needed.clamp(4096, lent.scratch.len()), 0);
+            // A packet has more than that, perhaps, and comes whole or not at all.
+            let least = if stream.keeps_packets() { lent.scratch.len() } else { 4096 };
+            self.input.resize(kept + needed.clamp(least, lent.scratch.len()), 0);
             let read = retry(|| (&*stream).read(&mut self.input[kept..]));
             self.input.truncate(kept + read.as_ref().copied().unwrap_or(0));
             read
@@ -199,6 +199,9 @@ impl Connection {
                 turn
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.resume_turn(lent, handler),
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::MSGSIZE) => {
+                Turn::Closed(Ending::Refused("a packet that is longer than there is room for".into()))
+            }
             Err(_) => Turn::Closed(self.ending_or(Ending::Left)),
         }
     }
@@ -213,63 +216,6 @@ impl Connection {
         }
         let input = std::mem::take(&mut self.input);
         self.use_input(&input, lent, handler)
-    }
-
-    /// Uses a message that arrived apart from others: a datagram, or the octets of a packet of its session.
-    pub(super) fn message_turn<H: Handler>(&mut self, octets: &[u8], lent: &mut Lent<'_>, handler: &mut H) -> Turn {
-        self.heard_at = lent.now;
-        let waits = self.fate.deferred > 0 && matches!(self.codec, Codec::Line(_) | Codec::Text { .. });
-        if self.input.is_empty() && !waits {
-            return self.use_input(octets, lent, handler);
-        }
-        if self.input.len() + octets.len() > AHEAD_MAX_BYTES {
-            // It asks faster than it is answered; datagrams may be lost.
-            return Turn::Waiting;
-        }
-        self.input.extend_from_slice(octets);
-        self.resume_turn(lent, handler)
-    }
-
-    /// Takes a packet of the session over datagrams; what it set free is used by
-    /// [`arrived_turn`](Connection::arrived_turn).
-    pub(super) fn receive_packet(&mut self, packet: &Packet<'_>, lent: &mut Lent<'_>) -> Result<(), Dropped> {
-        self.wire.channel().map_or(Err(Dropped::Unknown), |channel| channel.receive(lent.now, packet))
-    }
-
-    /// Uses what has arrived in order over datagrams.
-    pub(super) fn arrived_turn<H: Handler>(&mut self, as_it_was: Turn, lent: &mut Lent<'_>, handler: &mut H) -> Turn {
-        let mut turn = if as_it_was == Turn::Blocked { self.resume_turn(lent, handler) } else { as_it_was };
-        while turn == Turn::Idle
-            && let Some(octets) = self.wire.channel().and_then(Channel::next)
-        {
-            turn = self.message_turn(&octets, lent, handler);
-        }
-        // What is not said with an answer is said now: that it arrived.
-        match (turn, self.flush(lent)) {
-            (turn @ Turn::Closed(_), _) | (turn, Turn::Idle) => turn,
-            (_, flushed) => flushed,
-        }
-    }
-
-    /// Sends again what was not acknowledged, and ends where the other end is lost.
-    pub(super) fn due_turn(&mut self, as_it_was: Turn, lent: &mut Lent<'_>) -> Turn {
-        if self.wire.channel().is_some_and(|channel| channel.is_lost(lent.now)) {
-            return Turn::Closed(Ending::Left);
-        }
-        match self.flush(lent) {
-            Turn::Idle => as_it_was,
-            turn => turn,
-        }
-    }
-
-    /// Says whether nobody would miss it: single datagrams that nothing is owed for, or a client that has not proved its
-    /// address.
-    pub(super) fn is_passing(&self) -> bool {
-        match self.wire.visit() {
-            Some(visit) if visit.channel.is_some() => !visit.is_proved(),
-            Some(_) => self.fate.deferred == 0 && !self.fate.stay,
-            None => false,
-        }
     }
 
     /// Puts the end of a line behind a message of text: its own end is one. Returns the new length.
@@ -330,11 +276,18 @@ impl Connection {
             let had = rest.len();
             match &mut self.codec {
                 Codec::Undecided => {}
+                Codec::Raw(Bounds { receive_max_bytes, .. })
+                    if rest.len() > *receive_max_bytes && self.wire.stream().is_some_and(Stream::keeps_packets) =>
+                {
+                    let why = format!("a packet of {} octets, at most {receive_max_bytes} are taken", rest.len());
+                    return Turn::Closed(Ending::Refused(why));
+                }
                 Codec::Raw(bounds) => {
                     let (message, more) = rest.split_at(rest.len().min(bounds.receive_max_bytes));
                     let bounds = *bounds;
                     rest = more;
-                    if !message.is_empty() {
+                    // A datagram without an octet is a message, too.
+                    if !message.is_empty() || self.wire.visit().is_some() {
                         self.message(message, Tongue::Raw, bounds, lent, handler);
                     }
                 }
@@ -368,7 +321,7 @@ impl Connection {
 
     /// Sends an answer that was given later, then goes on with what waited for it.
     pub(super) fn answer<H: Handler>(&mut self, letter: &Letter, lent: &mut Lent<'_>, handler: &mut H) -> Turn {
-        if self.output.len() > UNREAD_MAX_BYTES {
+        if self.output_len() > UNREAD_MAX_BYTES {
             return Turn::Closed(Ending::Refused("it does not read its answers".into()));
         }
         match (&mut self.codec, letter.ticket) {
@@ -390,7 +343,9 @@ impl Connection {
             _ => (true, TEXT_BOUNDS),
         };
         let refused = match &letter.answer {
-            Ok(payload) => put_stream(lent.out, payload, is_line, bounds.send_max_bytes).err().map(|e| e.to_string()),
+            Ok(payload) => {
+                put_stream(lent.out, payload, is_line, self.answer_max_bytes(bounds)).err().map(|e| e.to_string())
+            }
             Err((_, text)) => Some(text.to_string()),
         };
         if let (Some(why), Codec::Text { .. } | Codec::Line(_)) = (refused, &self.codec) {

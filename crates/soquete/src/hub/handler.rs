@@ -176,7 +176,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// Answers later. A connection of frames goes on with other requests meanwhile, one of text or raw waits.
+    /// Answers later. A connection of frames goes on with other requests meanwhile, one of text or raw waits; raw datagrams
+    /// do not wait for each other.
     pub fn later(mut self) -> Responder {
         let ticket = match std::mem::replace(&mut self.way, Way::Answered) {
             Way::Frames { ticket, .. } => Some(ticket),

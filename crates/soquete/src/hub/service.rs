@@ -29,9 +29,11 @@ pub struct Languages {
 /// What cuts a stream into messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// Nothing: a message is what one receive brings.
+    /// Nothing: a message is what one receive brings. A datagram or a packet is one, never cut: a datagram that is too long
+    /// is dropped, a packet ends its connection. A datagram without an octet is a message, too; an answer without one is
+    /// not sent.
     Raw(Bounds),
-    /// The ends of lines: LF, CRLF, NUL, or the orderly end of the stream.
+    /// The ends of lines: LF, CRLF, NUL, or the orderly end of the stream; of a datagram or a packet the end as well.
     Line(Bounds),
     /// The frames of `PROTOCOL.md`.
     Frames,

@@ -122,7 +122,7 @@ impl Shot {
 
     fn listen(&mut self) -> Option<Outcome> {
         // Once a call: a server that sends without end comes again in the next turn.
-        match self.wire.receive(&mut self.input) {
+        match self.wire.receive(&mut self.input, &self.endpoint) {
             Ok(Io::Nothing) => None,
             Ok(Io::Ended) => Some(self.answer().unwrap_or(Outcome::Done(b"the connection ended in order".to_vec()))),
             Ok(Io::Some) => {

@@ -166,12 +166,12 @@ impl Wire {
     }
 
     /// Appends what has come.
-    pub(super) fn receive(&mut self, input: &mut Vec<u8>) -> Result<Io, String> {
+    pub(super) fn receive(&mut self, input: &mut Vec<u8>, endpoint: &Endpoint) -> Result<Io, String> {
         if let Wire::Carried { carrier, .. } = self {
             return match carrier.receive(Clock::now(), input) {
                 Ok(0) => Ok(Io::Nothing),
                 Ok(_) => Ok(Io::Some),
-                Err(error) => Err(format!("the server is not there: {error}")),
+                Err(error) => Err(Error::new(crate::Operation::Receive, endpoint, error).to_string()),
             };
         }
         let Wire::Connected { stream, .. } = self else { return Ok(Io::Nothing) };

@@ -2,6 +2,7 @@
 
 use super::wire::{Wire, write_all_it_takes};
 use super::{Codec, Connection, Ending, Lent, Turn};
+use soquete_proto::channel::Channel;
 use soquete_proto::fault::Misuse;
 use soquete_proto::handshake::{EventHead, put_urgent_event};
 use std::io;
@@ -25,17 +26,21 @@ impl Connection {
         }
         match &self.codec {
             Codec::Lingering { why, .. } => {
-                let is_over = self.wire.stream().is_none_or(|stream| stream.shutdown(Shutdown::Write).is_err());
+                let is_over = match &self.wire {
+                    Wire::Stream(stream) => stream.shutdown(Shutdown::Write).is_err(),
+                    Wire::Visit(_) => self.wire.is_settled(),
+                };
                 if self.has_ended || is_over {
                     return Turn::Closed(why.clone());
                 }
                 Turn::Idle
             }
-            _ if self.fate.close && self.fate.deferred == 0 => {
+            _ if self.fate.close && self.fate.deferred == 0 && self.wire.is_settled() => {
                 Turn::Closed(if self.has_ended { Ending::Left } else { Ending::Closed })
             }
             Codec::Frames(_) if !self.fate.close => Turn::Idle,
-            _ if self.fate.deferred > 0 => Turn::Waiting,
+            // For answers that will come, or until the last words have arrived.
+            _ if self.fate.deferred > 0 || self.fate.close => Turn::Waiting,
             _ => Turn::Idle,
         }
     }
@@ -88,6 +93,7 @@ impl Connection {
 
     /// Returns how many octets of urgent events wait.
     pub(in crate::hub) fn urgent_len(&self) -> usize {
-        self.front.urgent_bytes(&self.output)
+        let channel = self.wire.visit().and_then(|visit| visit.channel.as_ref());
+        channel.map_or_else(|| self.front.urgent_bytes(&self.output), Channel::urgent_bytes)
     }
 }

@@ -3,7 +3,7 @@
 use super::super::handler::{Ending, Exchange, Handler, Tongue, Way, put_err};
 use super::super::service::{Bounds, Framing, Languages, Service, TEXT_BOUNDS};
 use super::{Codec, Connection, FLUSH_AT_BYTES, Lent};
-use soquete_proto::channel::FRAME_MAX_BYTES;
+use soquete_proto::channel::{DATAGRAM_MAX_BYTES, FRAME_MAX_BYTES};
 use soquete_proto::handshake::{Code, Reason};
 use soquete_proto::opening::{Language, TLS_ALERT};
 use soquete_proto::server::{Event, Link};
@@ -136,6 +136,15 @@ impl Connection {
         self.linger(ending);
     }
 
+    /// Returns how long an answer without session may be: over datagrams it must fit one, but text may take several.
+    pub(super) fn answer_max_bytes(&self, bounds: Bounds) -> usize {
+        match (&self.codec, self.wire.visit()) {
+            (Codec::Raw(_), Some(_)) => bounds.send_max_bytes.min(DATAGRAM_MAX_BYTES),
+            (Codec::Line(_), Some(_)) => bounds.send_max_bytes.min(DATAGRAM_MAX_BYTES - 1),
+            _ => bounds.send_max_bytes,
+        }
+    }
+
     /// Hands over one message of a stream without sessions.
     pub(super) fn message<H: Handler>(
         &mut self,
@@ -145,7 +154,14 @@ impl Connection {
         lent: &mut Lent<'_>,
         handler: &mut H,
     ) {
-        let way = Way::Stream { out: lent.out, is_line: tongue == Tongue::Text, max_bytes: bounds.send_max_bytes };
+        let is_line = tongue == Tongue::Text;
+        if let Some(why) = self.refused.take() {
+            if is_line {
+                put_err(lent.out, &why);
+            }
+            return self.refuse(why);
+        }
+        let way = Way::Stream { out: lent.out, is_line, max_bytes: self.answer_max_bytes(bounds) };
         handler.receive(Exchange {
             payload,
             topic: 0,

@@ -1,6 +1,7 @@
 //! What a connection runs over: a stream, or datagrams to and from one sender.
 
-use crate::{Address, DATAGRAM_MAX_BYTES, Datagram, Stream};
+use crate::datagram::{Datagram, Gate, Via, unless_full};
+use crate::{Address, DATAGRAM_MAX_BYTES, Stream};
 use soquete_proto::channel::Channel;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -23,8 +24,11 @@ pub(in crate::hub) struct Visit {
     /// The key of the port.
     pub(in crate::hub) port: usize,
     pub(in crate::hub) from: Address,
+    /// By which address of ours it came, so that answers go by the same.
+    via: Option<Via>,
     /// What puts the frames of a session in order; nothing where each datagram is a message of its own.
     pub(in crate::hub) channel: Option<Channel>,
+    gate: Gate,
     /// When the loop has noted that something is due.
     pub(in crate::hub) due: Option<Duration>,
 }
@@ -43,19 +47,39 @@ impl Wire {
         if let Wire::Visit(visit) = self { visit.channel.as_mut() } else { None }
     }
 
+    /// Has what is sent from now on go by an address of ours.
+    pub(in crate::hub) fn go_by(&mut self, via: Option<Via>) {
+        if let Wire::Visit(visit) = self {
+            visit.via = via;
+        }
+    }
+
     /// Returns how many octets wait where no buffer of the connection shows them.
     pub(super) fn waiting_bytes(&self) -> usize {
         self.visit().and_then(|visit| visit.channel.as_ref()).map_or(0, Channel::waiting_bytes)
+    }
+
+    /// Returns how many octets have arrived and were not used, or wait for the kernel.
+    pub(super) fn ahead_bytes(&self) -> usize {
+        let Some(visit) = self.visit() else { return 0 };
+        visit.gate.unsent_bytes() + visit.channel.as_ref().map_or(0, Channel::held_bytes)
+    }
+
+    /// Says whether nothing that was said can be lost any more by closing. Who has not proved its address gets no more
+    /// than it has got.
+    pub(super) fn is_settled(&self) -> bool {
+        let channel = self.visit().and_then(|visit| visit.channel.as_ref());
+        channel.is_none_or(|channel| channel.has_taken_leave() || !channel.is_proved())
     }
 }
 
 impl Visit {
     pub(in crate::hub) fn new(socket: Arc<Datagram>, port: usize, from: Address, channel: Option<Channel>) -> Self {
-        Visit { socket, port, from, channel, due: None }
+        Visit { socket, port, from, via: None, channel, gate: Gate::default(), due: None }
     }
 
     /// Says whether its sender is known to be where it says; single datagrams prove nothing.
-    pub(super) fn is_proved(&self) -> bool {
+    pub(in crate::hub) fn is_proved(&self) -> bool {
         self.channel.as_ref().is_some_and(Channel::is_proved)
     }
 
@@ -68,19 +92,15 @@ impl Visit {
     /// room for is lost, as datagrams are; a session sends it again.
     pub(super) fn send(&mut self, now: Duration, out: &mut Vec<u8>) -> io::Result<()> {
         let Some(channel) = &mut self.channel else {
-            for answer in datagrams(out) {
-                unless_full(self.socket.send_to(answer, &self.from))?;
+            // A Unix sender without a name cannot be answered, and does not expect it.
+            for answer in datagrams(out).take_while(|_| !self.from.is_nowhere()) {
+                unless_full(self.socket.send_via(answer, &self.from, self.via))?;
             }
             out.clear();
             return Ok(());
         };
         channel.put(out);
-        out.clear();
-        while channel.transmit(now, out) {
-            let sent = unless_full(self.socket.send_to(out, &self.from));
-            out.clear();
-            sent?;
-        }
+        self.gate.send(channel, now, out, |datagram| self.socket.send_via(datagram, &self.from, self.via))?;
         if channel.has_room() { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
 }
@@ -95,15 +115,6 @@ fn datagrams(mut out: &[u8]) -> impl Iterator<Item = &[u8]> {
         out = rest;
         (!datagram.is_empty()).then_some(datagram)
     })
-}
-
-/// Takes a datagram that found no room for one that was sent: it may be lost on its way as well.
-fn unless_full(sent: io::Result<()>) -> io::Result<()> {
-    match sent {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-        Err(error) if rustix::io::Errno::from_io_error(&error) == Some(rustix::io::Errno::NOBUFS) => Ok(()),
-        sent => sent,
-    }
 }
 
 /// Writes until all is written or the peer takes no more; returns how much was taken. Packets of a message each are
