@@ -78,6 +78,7 @@ impl Path {
     /// Gives each client another address, as a router does that has forgotten it.
     pub fn rebind(&self) {
         self.shared.is_rebinding.store(true, Ordering::SeqCst);
+        self.wake();
     }
 
     /// Sends all that clients have said again, from the same addresses; comes back when it is done.
@@ -145,12 +146,7 @@ impl Forwarder {
 
     /// Waits for a datagram and treats it; says whether to go on.
     fn go_on(&mut self) -> bool {
-        let now = Instant::now();
-        let left = self.under_way.keys().next().map(|(at, _)| at.saturating_duration_since(now));
-        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        let mut fds = vec![PollFd::new(&self.front, PollFlags::IN)];
-        fds.extend(self.back.iter().map(|(_, socket)| PollFd::new(socket, PollFlags::IN)));
-        let _ = poll(&mut fds, timeout.as_ref());
+        // Before the wait: what wakes it may have been taken by then.
         if self.shared.is_over.load(Ordering::SeqCst) {
             return false;
         }
@@ -168,6 +164,12 @@ impl Forwarder {
             }
             self.shared.is_repeating.store(false, Ordering::SeqCst);
         }
+        let now = Instant::now();
+        let left = self.under_way.keys().next().map(|(at, _)| at.saturating_duration_since(now));
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        let mut fds = vec![PollFd::new(&self.front, PollFlags::IN)];
+        fds.extend(self.back.iter().map(|(_, socket)| PollFd::new(socket, PollFlags::IN)));
+        let _ = poll(&mut fds, timeout.as_ref());
         let mut buffer = vec![0; 65_536];
         while let Ok((len, from)) = self.front.recv_from(&mut buffer) {
             // One without an octet only wakes.
