@@ -10,7 +10,8 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
 };
 
-use super::{Address, Arrival, Datagram, check_len, whole};
+use super::address::ip_of;
+use super::{Address, Arrival, Control, Datagram, check_len, whole};
 use crate::Peer;
 
 /// An address of this machine, and the number of the network interface for one that means something there alone.
@@ -58,10 +59,10 @@ impl Datagram {
     }
 
     fn receive_told(&self, buf: &mut [u8]) -> nix::Result<(Arrival, Option<Via>)> {
-        let mut control = nix::cmsg_space!(in6_pktinfo);
+        let mut control = Control::EMPTY;
         let mut slices = [IoSliceMut::new(buf)];
         let flags = MsgFlags::MSG_TRUNC;
-        let message = recvmsg::<SockaddrStorage>(self.fd.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
+        let message = recvmsg::<SockaddrStorage>(self.fd.as_raw_fd(), &mut slices, Some(&mut control.0), flags)?;
         let via = message.cmsgs()?.find_map(|told| match told {
             // Where it went to many, this is the address that this machine has there.
             ControlMessageOwned::Ipv4PacketInfo(info) => {
@@ -109,9 +110,4 @@ impl Datagram {
             }
         }
     }
-}
-
-fn ip_of(address: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = address.as_sockaddr_in().map(|&address| SocketAddr::V4(address.into()));
-    v4.or_else(|| address.as_sockaddr_in6().map(|&address| SocketAddr::V6(address.into())))
 }
