@@ -108,8 +108,9 @@ pub struct Counts {
     pub dropped: u64,
 }
 
+/// What is at a key. Every connection has one, so what is large is in a box.
 enum Slot {
-    Listener { listener: Listener, service: usize, streak: u32 },
+    Listener { listener: Box<Listener>, service: usize, streak: u32 },
     Connection { connection: Box<Connection>, interest: Interest },
     Port(Box<Port>),
     Source { fd: OwnedFd },
@@ -307,6 +308,7 @@ impl Hub {
     /// Returns in how long something is due for a session over datagrams, if that is before `timeout`.
     ///
     /// Who drives the hub from another loop has to come back by then: the descriptor of the hub does not tell.
+    #[inline]
     pub fn until_due(&self, timeout: Option<Duration>) -> Option<Duration> {
         let Some((at, _)) = self.due.first() else { return timeout };
         let due = at.saturating_sub(Clock::now());

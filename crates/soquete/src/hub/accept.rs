@@ -49,7 +49,7 @@ impl Hub {
         listener.set_nonblocking(true).map_err(failed)?;
         let entry = self.slots.vacant_entry();
         self.poller.add(listener.as_fd(), entry.key(), Interest::Read).map_err(failed)?;
-        entry.insert(Slot::Listener { listener, service, streak: 0 });
+        entry.insert(Slot::Listener { listener: Box::new(listener), service, streak: 0 });
         Ok(local)
     }
 
@@ -195,4 +195,16 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
             rustix::io::Errno::MFILE | rustix::io::Errno::NFILE | rustix::io::Errno::NOBUFS | rustix::io::Errno::NOMEM
         )
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slot_of_a_connection_is_small() {
+        // Many connections that say nothing cost little else.
+        assert!(size_of::<Slot>() <= 24, "{}", size_of::<Slot>());
+        assert!(size_of::<Connection>() <= 224, "{}", size_of::<Connection>());
+    }
 }

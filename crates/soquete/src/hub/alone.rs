@@ -261,7 +261,7 @@ impl Hub {
             Slot::Listener { listener, .. } => Some(listener),
             _ => None,
         })?;
-        Some((Alone { shared: self.shared, limits: self.limits, served: 0 }, listener))
+        Some((Alone { shared: self.shared, limits: self.limits, served: 0 }, *listener))
     }
 }
 

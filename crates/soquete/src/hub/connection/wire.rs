@@ -119,6 +119,7 @@ fn datagrams(mut out: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Writes until all is written or the peer takes no more; returns how much was taken. Packets of a message each are
 /// never cut.
+#[inline]
 pub(super) fn write_all_it_takes(mut stream: &Stream, octets: &[u8], is_cut: bool) -> (usize, io::Result<()>) {
     let max_bytes = if stream.keeps_packets() && is_cut { PACKET_MAX_BYTES } else { usize::MAX };
     let mut sent = 0;
