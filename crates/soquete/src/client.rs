@@ -90,6 +90,9 @@ pub struct Client {
     codec: Codec,
     input: Input,
     out: Vec<u8>,
+    /// Octets of each datagram that `out` is of, and of all that go with one system call.
+    segment_len_bytes: usize,
+    segments_max_bytes: usize,
     /// Where `out` can be overtaken, if it is of frames.
     front: Front,
     /// What arrived while the answer to something else was awaited.
@@ -118,6 +121,8 @@ impl Client {
             link: None,
             codec,
             out: Vec::new(),
+            segment_len_bytes: 0,
+            segments_max_bytes: 0,
             front: Front::default(),
             kept: VecDeque::new(),
             reason: String::new(),
@@ -247,10 +252,11 @@ impl Client {
     }
 
     /// Sends many messages with few system calls: what `write` puts in goes out together, and all of it before this
-    /// returns.
+    /// returns. In raw and line framing over UDP messages of one length go up to 64 with a call, cut by the kernel where it
+    /// can; each is a datagram as ever, and they keep their order.
     ///
     /// # Errors
-    /// As [`submit`](Client::submit), and what `write` returns.
+    /// As [`submit`](Client::submit), and what `write` returns. Datagrams that were gathered, up to 64, are lost with it.
     pub fn batch(&mut self, write: impl FnOnce(&mut Batch<'_>) -> Result<(), Error>) -> Result<(), Error> {
         write(&mut Batch(self))?;
         self.flush()
@@ -360,12 +366,21 @@ impl Client {
     }
 
     fn put_plain(&mut self, payload: &[u8]) -> Result<(), Error> {
+        match &self.link {
+            Some(Link::Datagram(_)) => self.gather(payload)?,
+            _ => self.put_message(payload),
+        }
+        let keeps_messages = self.link.as_ref().is_some_and(Link::keeps_messages);
+        if keeps_messages { self.flush() } else { Ok(()) }
+    }
+
+    /// Appends a message as raw and line framing have it.
+    #[inline]
+    fn put_message(&mut self, payload: &[u8]) {
         self.out.extend_from_slice(payload);
         if matches!(self.codec, Codec::Line) {
             self.out.push(b'\n');
         }
-        let keeps_messages = self.link.as_ref().is_some_and(Link::keeps_messages);
-        if keeps_messages { self.flush() } else { Ok(()) }
     }
 
     /// Keeps what arrived while something else was awaited.
@@ -417,6 +432,7 @@ impl Batch<'_> {
             Codec::Frames(core) => {
                 core.message(topic, payload, &mut client.out).map_err(|misuse| misused(&client.endpoint, misuse))?;
             }
+            Codec::Raw | Codec::Line if matches!(client.link, Some(Link::Datagram(_))) => client.gather(payload)?,
             Codec::Raw | Codec::Line => client.put_plain(payload)?,
         }
         client.flush_if_full()

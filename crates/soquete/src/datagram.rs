@@ -24,6 +24,7 @@ pub use address::Address;
 pub(crate) use carrier::{Carrier, Gate, unless_full};
 pub use open::DatagramOptions;
 pub use segments::Segments;
+pub(crate) use segments::call_bytes;
 pub use soquete_proto::channel::DATAGRAM_MAX_BYTES;
 pub(crate) use via::Via;
 

@@ -1,7 +1,7 @@
 //! What a client talks over.
 
 use super::{Client, Codec};
-use crate::datagram::Carrier;
+use crate::datagram::{Carrier, call_bytes};
 use crate::{Clock, Datagram, DatagramOptions, Endpoint, Error, Operation, Stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -49,11 +49,28 @@ impl Link {
 }
 
 impl Client {
-    /// Sends what is gathered as one datagram.
+    /// Adds a datagram to those of its length, as many as one system call sends.
+    #[inline]
+    pub(super) fn gather(&mut self, payload: &[u8]) -> Result<(), Error> {
+        let len_bytes = payload.len() + usize::from(matches!(self.codec, Codec::Line));
+        if len_bytes != self.segment_len_bytes {
+            self.flush()?;
+            (self.segment_len_bytes, self.segments_max_bytes) = (len_bytes, call_bytes(len_bytes));
+        } else if self.out.len() + len_bytes > self.segments_max_bytes {
+            self.flush()?;
+        }
+        self.put_message(payload);
+        Ok(())
+    }
+
+    /// Sends the datagrams that are gathered; after an error those that were not sent are lost.
     pub(super) fn flush_datagram(&mut self) -> Result<(), Error> {
         let Some(Link::Datagram(socket)) = &self.link else { return Ok(()) };
-        let sent = socket.send(&self.out);
-        let len_bytes = self.out.len();
+        let (mut rest, len_bytes) = (&self.out[..], self.segment_len_bytes);
+        let mut sent = Ok(());
+        while !rest.is_empty() && sent.is_ok() {
+            sent = socket.send_segments(rest, len_bytes).map(|len| rest = &rest[len..]);
+        }
         self.out.clear();
         sent.map_err(|error| match Errno::from_io_error(&error) {
             Some(Errno::MSGSIZE) => too_long(Operation::Send, &self.endpoint, len_bytes),

@@ -8,7 +8,7 @@ use nix::sys::socket::sockopt::UdpGroSegment;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt};
 use rustix::io::Errno;
 
-use super::{Address, Control, DATAGRAM_MAX_BYTES, Datagram};
+use super::{Address, Control, DATAGRAM_MAX_BYTES, Datagram, Via};
 use crate::Endpoint;
 use crate::stream::whole;
 
@@ -63,13 +63,16 @@ impl Datagram {
     }
 
     fn send_cut(&self, octets: &[u8], segment_len_bytes: usize, to: Option<&Address>) -> io::Result<usize> {
-        let Some(per_call) = DATAGRAM_MAX_BYTES.checked_div(segment_len_bytes) else {
+        if segment_len_bytes == 0 {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a segment has at least one octet"));
-        };
+        }
+        if octets.len() <= segment_len_bytes {
+            return self.send_each(octets, segment_len_bytes, to);
+        }
         let socket_addr = to.and_then(Address::socket_addr);
         // One datagram is sent as one, and what the kernel does not cut too.
         let is_cut_here = matches!(self.local, Endpoint::Udp { .. }) && to.is_some() == socket_addr.is_some();
-        let call_bytes = per_call.clamp(1, SEGMENTS_MAX).saturating_mul(segment_len_bytes);
+        let call_bytes = call_bytes(segment_len_bytes);
         let mut sent = 0;
         for chunk in octets.chunks(call_bytes) {
             let cut =
@@ -126,9 +129,21 @@ impl Datagram {
     ///
     /// Where the kernel or the kind has no such thing, nothing changes but that.
     pub fn join_segments(&mut self) {
-        self.joins = true;
-        // One at a time is right, too.
-        let _ = setsockopt(&self.fd, UdpGroSegment, &true);
+        self.set_joining(true);
+    }
+
+    /// Has the kernel join datagrams, or not any more.
+    pub(crate) fn set_joining(&mut self, joins: bool) {
+        if self.joins != joins {
+            self.joins = joins;
+            // One at a time is right, too.
+            let _ = setsockopt(&self.fd, UdpGroSegment, &joins);
+        }
+    }
+
+    /// Says whether datagrams may come joined.
+    pub(crate) fn joins_segments(&self) -> bool {
+        self.joins
     }
 
     /// Receives the datagrams of one sender that have come together: one or more. It blocks until there is one.
@@ -140,38 +155,53 @@ impl Datagram {
     ///
     /// As [`receive`](Datagram::receive).
     pub fn receive_segments(&self, buf: &mut [u8]) -> io::Result<Segments> {
+        self.receive_segments_via(buf).map(|(segments, _)| segments)
+    }
+
+    /// Receives as [`receive_segments`](Datagram::receive_segments); says as well how an answer is to go, if the kernel tells.
+    pub(crate) fn receive_segments_via(&self, buf: &mut [u8]) -> io::Result<(Segments, Option<Via>)> {
         if let Endpoint::Unixgram(_) = self.local {
             let arrival = super::address::receive_unix(&self.fd, buf, false)?;
             self.check_open(arrival.len_bytes)?;
             let (len_bytes, from) = (arrival.len_bytes, arrival.from);
-            return Ok(Segments { len_bytes, segment_len_bytes: len_bytes, from });
+            return Ok((Segments { len_bytes, segment_len_bytes: len_bytes, from }, None));
         }
-        let segments = loop {
+        let (segments, via) = loop {
             match self.receive_joined(buf) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 received => break received?,
             }
         };
         whole(segments.len_bytes, buf.len())?;
-        Ok(segments)
+        Ok((segments, via))
     }
 
-    fn receive_joined(&self, buf: &mut [u8]) -> io::Result<Segments> {
+    fn receive_joined(&self, buf: &mut [u8]) -> io::Result<(Segments, Option<Via>)> {
         let mut control = Control::EMPTY;
         let mut slices = [IoSliceMut::new(buf)];
         let (socket, flags) = (self.fd.as_raw_fd(), MsgFlags::MSG_TRUNC);
         let message = recvmsg::<SockaddrStorage>(socket, &mut slices, Some(&mut control.0), flags)?;
         // The end has no address to look at.
         self.check_open(message.bytes)?;
-        let mut segment_len_bytes = message.bytes;
+        let (mut segment_len_bytes, mut via) = (message.bytes, None);
         for told in message.cmsgs()? {
-            if let ControlMessageOwned::UdpGroSegments(len) = told {
-                segment_len_bytes = usize::try_from(len).unwrap_or(segment_len_bytes);
+            match told {
+                ControlMessageOwned::UdpGroSegments(len) => {
+                    segment_len_bytes = usize::try_from(len).unwrap_or(segment_len_bytes);
+                }
+                told => via = via.or(Via::of(&told)),
             }
         }
         let from = message.address.as_ref().and_then(super::address::ip_of);
-        Ok(Segments { len_bytes: message.bytes, segment_len_bytes, from: Address::new(from.map(Into::into)) })
+        let from = Address::new(from.map(Into::into));
+        Ok((Segments { len_bytes: message.bytes, segment_len_bytes, from }, via))
     }
+}
+
+/// Says how many octets one system call takes at the most, in segments of so many.
+pub(crate) fn call_bytes(segment_len_bytes: usize) -> usize {
+    let per_call = DATAGRAM_MAX_BYTES / segment_len_bytes.max(1);
+    per_call.clamp(1, SEGMENTS_MAX).saturating_mul(segment_len_bytes)
 }
 
 /// Tells an error that one datagram a call does not meet: EINVAL and EMSGSIZE of a kernel that does not cut, or not into

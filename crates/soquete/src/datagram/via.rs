@@ -21,6 +21,25 @@ pub(crate) struct Via {
     interface: u32,
 }
 
+impl Via {
+    /// Takes it from what the kernel tells beside a datagram.
+    pub(super) fn of(told: &ControlMessageOwned) -> Option<Self> {
+        match told {
+            // Where it went to many, this is the address that this machine has there.
+            ControlMessageOwned::Ipv4PacketInfo(info) => {
+                let ip = Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes());
+                Some(Via { ip: ip.into(), interface: 0 })
+            }
+            ControlMessageOwned::Ipv6PacketInfo(info) => {
+                let ip = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+                let interface = if ip.is_unicast_link_local() { info.ipi6_ifindex } else { 0 };
+                (!ip.is_multicast()).then_some(Via { ip: ip.into(), interface })
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Datagram {
     /// Says whether it receives at every address of the machine.
     fn is_anywhere(&self) -> bool {
@@ -63,19 +82,7 @@ impl Datagram {
         let mut slices = [IoSliceMut::new(buf)];
         let flags = MsgFlags::MSG_TRUNC;
         let message = recvmsg::<SockaddrStorage>(self.fd.as_raw_fd(), &mut slices, Some(&mut control.0), flags)?;
-        let via = message.cmsgs()?.find_map(|told| match told {
-            // Where it went to many, this is the address that this machine has there.
-            ControlMessageOwned::Ipv4PacketInfo(info) => {
-                let ip = Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes());
-                Some(Via { ip: ip.into(), interface: 0 })
-            }
-            ControlMessageOwned::Ipv6PacketInfo(info) => {
-                let ip = Ipv6Addr::from(info.ipi6_addr.s6_addr);
-                let interface = if ip.is_unicast_link_local() { info.ipi6_ifindex } else { 0 };
-                (!ip.is_multicast()).then_some(Via { ip: ip.into(), interface })
-            }
-            _ => None,
-        });
+        let via = message.cmsgs()?.find_map(|told| Via::of(&told));
         let from = message.address.as_ref().and_then(ip_of);
         let peer = from.map_or(Peer::Outside, Peer::Udp);
         let from = Address::new(from.map(Into::into));

@@ -57,11 +57,14 @@ impl Hub {
     ///
     /// # Errors
     /// ENOMEM or ENOSPC where the kernel watches no more descriptors.
-    pub fn take_datagram(&mut self, service: usize, socket: Datagram) -> Result<Endpoint, Error> {
+    pub fn take_datagram(&mut self, service: usize, mut socket: Datagram) -> Result<Endpoint, Error> {
         let local = socket.local().clone();
         let failed = |error: io::Error| Error::new(Operation::Listen, &local, error);
         socket.set_nonblocking(true).map_err(failed)?;
         socket.tell_via().map_err(failed)?;
+        // A stream of raw datagrams may be long; sessions and text come one by one, and would only pay for it.
+        let is_raw = matches!(self.shared.services[service].framing, Framing::Raw(_));
+        socket.set_joining(is_raw && matches!(local, Endpoint::Udp { .. }));
         let entry = self.slots.vacant_entry();
         self.poller.add(socket.as_fd(), entry.key(), Interest::Read).map_err(failed)?;
         entry.insert(Slot::Port(Box::new(Port::new(socket, service))));

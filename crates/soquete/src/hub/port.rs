@@ -1,6 +1,7 @@
 //! Ports of datagrams: one socket for everybody, who are told apart by their addresses and the numbers of their sessions.
 
 mod crowd;
+mod joined;
 mod past;
 
 use super::connection::{Turn, Visit, Wire};
@@ -127,6 +128,11 @@ impl Hub {
         let Some(Slot::Port(place)) = self.slots.get(port) else { return };
         let socket = place.socket.clone();
         let mut scratch = std::mem::take(&mut self.shared.scratch);
+        if socket.joins_segments() {
+            self.receive_joined(port, &socket, &mut scratch, handler);
+            self.shared.scratch = scratch;
+            return;
+        }
         for _ in 0..DATAGRAMS_MAX {
             match socket.receive_via(&mut scratch) {
                 Ok((arrival, via)) => {
@@ -158,20 +164,11 @@ impl Hub {
 
     /// Takes a datagram that is a message of its own.
     fn take_single<H: Handler>(&mut self, parcel: &Parcel, scratch: &mut [u8], handler: &mut H) -> Result<(), Dropped> {
-        let Arrival { from, len_bytes, .. } = &parcel.arrival;
-        let key = match self.port(parcel.port)?.senders.get(from) {
-            Some(key) => *key,
-            None => {
-                self.room_for_sender(parcel.port, handler)?;
-                let key = self.visit(parcel, None, handler)?;
-                self.port(parcel.port)?.senders.insert(from.clone(), key);
-                key
-            }
-        };
+        let key = self.sender(parcel, handler)?;
         let mut result = Ok(());
         self.with(key, parcel.now, handler, |connection, lent, handler, interest| {
             connection.wire.go_by(parcel.via);
-            let len = connection.end_line(scratch, 0, *len_bytes);
+            let len = connection.end_line(scratch, 0, parcel.arrival.len_bytes);
             if connection.has_room_ahead(len) {
                 return connection.message_turn(&scratch[..len], lent, handler);
             }
@@ -179,6 +176,18 @@ impl Hub {
             interest.turn()
         });
         result
+    }
+
+    /// Finds the visit of a sender of single datagrams; a newcomer is noted.
+    fn sender<H: Handler>(&mut self, parcel: &Parcel, handler: &mut H) -> Result<usize, Dropped> {
+        let from = &parcel.arrival.from;
+        if let Some(key) = self.port(parcel.port)?.senders.get(from) {
+            return Ok(*key);
+        }
+        self.room_for_sender(parcel.port, handler)?;
+        let key = self.visit(parcel, None, handler)?;
+        self.port(parcel.port)?.senders.insert(from.clone(), key);
+        Ok(key)
     }
 
     /// Takes a datagram of the protocol.

@@ -6,7 +6,10 @@ mod conformance;
 mod errors;
 #[path = "../kit/folder.rs"]
 mod folder;
+#[path = "../kit/hub.rs"]
+mod hub;
 mod kinds;
+mod many;
 #[path = "../kit/network.rs"]
 mod network;
 mod place;
