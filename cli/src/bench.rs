@@ -11,6 +11,7 @@
 //! | `side` | what a mode runs over: the library or bare sockets |
 //! | `bare` | the same modes over bare blocking sockets |
 //! | `socket` | bare blocking sockets at an endpoint |
+//! | `mark` | what marks the end of one-way messages over datagrams |
 //! | `seed` | clients as in the seeds: one command a connection |
 //! | `child` | one end as a child: where it runs, what it prints, what it costs |
 //! | `measure` | one row of the table: both sides in turn, medians |
@@ -19,6 +20,7 @@
 mod bare;
 mod child;
 mod drive;
+mod mark;
 mod measure;
 mod samples;
 mod seed;
@@ -31,7 +33,7 @@ use crate::arguments::{Bench, BenchMode, Load};
 use crate::output::{Exit, Failure, print};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use side::Side;
-use soquete::Endpoint;
+use soquete::{DATAGRAM_MAX_BYTES, Endpoint};
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -62,27 +64,51 @@ pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
         (_, BenchMode::Sink(load)) => serve::sink(load),
         (_, BenchMode::Accept(loads)) => serve::accept(&loads.load),
         (_, BenchMode::Ping(load)) => drive::ping(load, Side::spin(side)),
+        (side, BenchMode::Source(load)) if load.url.is_datagram() => {
+            drive::source_of_datagrams(load, side == Some(Side::Single))
+        }
         (_, BenchMode::Source(load)) => drive::source(load),
         (_, BenchMode::Pipe(loads)) => drive::pipe(loads),
         (_, BenchMode::Conns(loads)) => drive::conns(loads),
     }
 }
 
-/// Refuses numbers that cannot be measured with.
+/// Refuses what cannot be measured: numbers out of range, and modes that mean nothing over an endpoint.
 fn check(mode: &BenchMode) -> Result<(), Failure> {
-    let (load, n) = match mode {
-        BenchMode::Pong(load) | BenchMode::Ping(load) | BenchMode::Sink(load) | BenchMode::Source(load) => (load, 1),
+    let load = load_of(mode);
+    let is_datagram = load.url.is_datagram();
+    let n = match mode {
+        BenchMode::Pipe(loads) | BenchMode::Conns(loads) => loads.n,
         // What is taken for N there means nothing.
-        BenchMode::Accept(loads) => (&loads.load, 1),
-        BenchMode::Pipe(loads) | BenchMode::Conns(loads) => (&loads.load, loads.n),
+        _ => 1,
     };
-    if load.size > SIZE_MAX_BYTES {
-        return Err(Failure::usage(format!("SIZE: {} octets; at most {SIZE_MAX_BYTES}", load.size)));
+    let size_min = match mode {
+        BenchMode::Sink(_) | BenchMode::Source(_) if is_datagram => mark::SIZE_MIN_BYTES,
+        _ => 0,
+    };
+    let size_max = if is_datagram { DATAGRAM_MAX_BYTES } else { SIZE_MAX_BYTES };
+    let wrong = match mode {
+        _ if matches!(load.url, Endpoint::Mem(_)) => {
+            format!("{}: mem: joins threads of one process, and a mode is a process of its own", load.url)
+        }
+        BenchMode::Accept(_) if is_datagram => {
+            format!("{}: accept needs connections, and datagrams have none", load.url)
+        }
+        _ if load.size < size_min => {
+            format!("SIZE: {} octets; at least {size_min}, for over datagrams one octet marks the end", load.size)
+        }
+        _ if load.size > size_max => format!("SIZE: {} octets; at most {size_max}", load.size),
+        _ if n == 0 || n > N_MAX => format!("N: {n}; from 1 to {N_MAX}"),
+        _ => return Ok(()),
+    };
+    Err(Failure::usage(wrong))
+}
+
+fn load_of(mode: &BenchMode) -> &Load {
+    match mode {
+        BenchMode::Pong(load) | BenchMode::Ping(load) | BenchMode::Sink(load) | BenchMode::Source(load) => load,
+        BenchMode::Pipe(loads) | BenchMode::Conns(loads) | BenchMode::Accept(loads) => &loads.load,
     }
-    if n == 0 || n > N_MAX {
-        return Err(Failure::usage(format!("N: {n}; from 1 to {N_MAX}")));
-    }
-    Ok(())
 }
 
 /// Returns the longest payload that both ends take where messages of this load are to pass.
@@ -111,7 +137,7 @@ fn descriptors_max() -> usize {
 /// Says that a server listens: `READY`, and where, if the port was left open.
 fn print_ready(asked: &Endpoint, listens: &Endpoint) -> Result<(), Failure> {
     match asked {
-        Endpoint::Tcp { port: 0, .. } => print(format!("READY {listens}\n")),
+        Endpoint::Tcp { port: 0, .. } | Endpoint::Udp { port: 0, .. } => print(format!("READY {listens}\n")),
         _ => print("READY\n"),
     }
 }
@@ -139,8 +165,11 @@ mod tests {
     use crate::arguments::Loads;
 
     fn loads(size: usize, n: usize) -> Loads {
-        let url = "unix:@bench".parse().unwrap();
-        Loads { load: Load { url, size, secs: Duration::from_secs(1) }, n }
+        Loads { load: load("unix:@bench", size), n }
+    }
+
+    fn load(url: &str, size: usize) -> Load {
+        Load { url: url.parse().unwrap(), size, secs: Duration::from_secs(1) }
     }
 
     #[test]
@@ -149,6 +178,23 @@ mod tests {
         for (size, n) in [(64, 0), (64, N_MAX + 1), (SIZE_MAX_BYTES + 1, 1)] {
             let Err(Failure::Wrong { exit, .. }) = check(&BenchMode::Conns(loads(size, n))) else { panic!() };
             assert_eq!(exit, Exit::WrongUsage, "{size} {n}");
+        }
+    }
+
+    #[test]
+    fn a_mode_that_means_nothing_over_an_endpoint_is_wrong_usage() {
+        let accept = |url| BenchMode::Accept(Loads { load: load(url, 64), n: 1 });
+        assert_eq!(check(&accept("seqpacket:@bench")), Ok(()));
+        assert_eq!(check(&BenchMode::Sink(load("udp://127.0.0.1:0", 2))), Ok(()));
+        let wrong = [
+            (accept("udp://127.0.0.1:0"), "accept needs connections, and datagrams have none"),
+            (BenchMode::Pong(load("mem:bench", 64)), "a mode is a process of its own"),
+            (BenchMode::Source(load("unixgram:@bench", 1)), "at least 2, for over datagrams one octet marks the end"),
+            (BenchMode::Ping(load("udp://127.0.0.1:1", DATAGRAM_MAX_BYTES + 1)), "at most 65507"),
+        ];
+        for (mode, why) in wrong {
+            let Err(Failure::Wrong { exit: Exit::WrongUsage, wrong, .. }) = check(&mode) else { panic!("{mode:?}") };
+            assert!(wrong[0].ends_with(why), "{wrong:?}");
         }
     }
 

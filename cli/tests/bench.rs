@@ -4,6 +4,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::UdpSocket;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -18,7 +19,13 @@ struct Running {
 
 impl Running {
     fn start(words: &[&str]) -> Self {
+        Running::start_as("soquete", words)
+    }
+
+    /// Starts it over the library or over bare sockets.
+    fn start_as(side: &str, words: &[&str]) -> Self {
         let mut command = program(words);
+        command.env("SOQUETE_BENCH_SIDE", side);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         Running { child, output }
@@ -26,7 +33,11 @@ impl Running {
 
     /// Starts a mode that serves; returns it, and where it listens.
     fn serve(words: &[&str]) -> (Self, String) {
-        let mut server = Running::start(words);
+        Running::serve_as("soquete", words)
+    }
+
+    fn serve_as(side: &str, words: &[&str]) -> (Self, String) {
+        let mut server = Running::start_as(side, words);
         let line = server.line();
         let listens = line.strip_prefix("READY").unwrap().trim();
         let url = if listens.is_empty() { words[1] } else { listens }.to_owned();
@@ -72,9 +83,20 @@ fn run(words: &[&str]) -> Output {
     program(words).output().unwrap()
 }
 
+/// Endpoints that are free, of the kinds that have connections.
+fn stream_urls(test: &str) -> [String; 3] {
+    let unix = |scheme| format!("{scheme}:@soquete-bench-test-{test}-{}", std::process::id());
+    ["tcp://127.0.0.1:0".to_owned(), unix("unix"), unix("seqpacket")]
+}
+
+/// Endpoints that are free, of the kinds that have none.
+fn datagram_urls(test: &str) -> [String; 2] {
+    ["udp://127.0.0.1:0".to_owned(), format!("unixgram:@soquete-bench-test-{test}-{}", std::process::id())]
+}
+
 /// Endpoints that are free, one of each kind.
-fn urls(test: &str) -> [String; 2] {
-    ["tcp://127.0.0.1:0".to_owned(), format!("unix:@soquete-bench-test-{test}-{}", std::process::id())]
+fn urls(test: &str) -> impl Iterator<Item = String> {
+    stream_urls(test).into_iter().chain(datagram_urls(test))
 }
 
 /// Returns the numbers of a result, which are these and no others, in this order.
@@ -125,8 +147,46 @@ fn sink_counts_all_that_source_sends() {
 }
 
 #[test]
+fn sink_over_datagrams_ends_when_they_stay_away() {
+    let (server, url) = Running::serve(&["sink", "udp://127.0.0.1:0", "64", SECS]);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(url.strip_prefix("udp://").unwrap()).unwrap();
+    // The mark of an earlier measurement ends nothing.
+    for message in [&b"."[..], b"LED ON", b"LED OFF"] {
+        socket.send(message).unwrap();
+    }
+    assert!(server.end().starts_with("RESULT n=2 bytes=13 "));
+}
+
+#[test]
+fn every_end_over_bare_sockets_works_with_the_other() {
+    for url in urls("bare") {
+        let (_server, url) = Running::serve_as("bare", &["pong", &url, "32", SECS]);
+        for words in [&["ping", &url, "32", SECS][..], &["pipe", &url, "32", SECS, "8"]] {
+            let line = Running::start_as("bare", words).end();
+            assert!(line.starts_with("RESULT n="), "{line}");
+        }
+    }
+    for url in urls("bare-sink") {
+        let (server, url) = Running::serve_as("bare", &["sink", &url, "64", SECS]);
+        assert_eq!(Running::start_as("bare", &["source", &url, "64", SECS]).end(), "");
+        let line = server.end();
+        assert!(numbers(&line, &["n", "bytes", "secs", "rate", "mbs"])[0] >= 1.0, "{line}");
+    }
+}
+
+#[test]
+fn source_sends_each_datagram_with_a_call_where_it_is_to() {
+    for url in datagram_urls("single") {
+        let (server, url) = Running::serve_as("bare", &["sink", &url, "64", SECS]);
+        assert_eq!(Running::start_as("single", &["source", &url, "64", SECS]).end(), "");
+        assert!(server.end().starts_with("RESULT n="));
+    }
+}
+
+#[test]
 fn messages_longer_than_the_default_limit_pass() {
-    for url in urls("long") {
+    for url in stream_urls("long") {
         let (server, url) = Running::serve(&["pong", &url, "3000000", SECS]);
         let line = Running::start(&["ping", &url, "3000000", SECS]).end();
         assert!(line.starts_with("RESULT n="), "{line}");
@@ -149,7 +209,7 @@ fn conns_holds_its_connections_until_standard_input_ends() {
 
 #[test]
 fn accept_takes_one_command_of_each_connection_and_closes_it() {
-    let [_, url] = urls("accept");
+    let [_, url, _] = stream_urls("accept");
     let (server, url) = Running::serve(&["accept", &url, "0", "60", "1"]);
     let address = SocketAddr::from_abstract_name(url.strip_prefix("unix:@").unwrap()).unwrap();
     for command in [&b"LED ON\0"[..], b"LED OFF\0", b"LED ON\nLED OFF\n"] {
@@ -163,14 +223,14 @@ fn accept_takes_one_command_of_each_connection_and_closes_it() {
 
 #[test]
 fn accept_ends_when_its_time_is_over() {
-    let [_, url] = urls("accept-time");
+    let [_, url, _] = stream_urls("accept-time");
     let (server, _) = Running::serve(&["accept", &url, "0", SECS, "1"]);
     assert_eq!(server.end(), "RESULT n=0 secs=0.000000 rate=0.0\n");
 }
 
 #[test]
 fn a_client_without_a_server_is_not_done() {
-    let [_, url] = urls("nobody");
+    let [_, url, _] = stream_urls("nobody");
     let output = run(&["ping", &url, "32", SECS]);
     assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8(output.stderr).unwrap();
@@ -186,6 +246,9 @@ fn a_wrong_mode_or_number_is_wrong_usage() {
         &["ping", "nowhere", "32", SECS],
         &["pipe", "unix:@x", "32", SECS, "0"],
         &["ping", "unix:@x", "999999999999", SECS],
+        &["pong", "mem:x", "32", SECS],
+        &["accept", "udp://127.0.0.1:0", "0", SECS, "1"],
+        &["source", "unixgram:@x", "1", SECS],
     ] {
         let output = run(words);
         assert_eq!(output.status.code(), Some(2), "{words:?}");
@@ -200,8 +263,18 @@ fn the_table_has_a_row_for_each_work_over_each_transport() {
     assert!(output.status.success(), "{error}");
     let table: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let rows = table["rows"].as_array().unwrap();
-    for transport in ["tcp", "unix"] {
-        for work in ["round trip", "64 in flight", "one way", "one command a connection", "idle connection"] {
+    let streams = ["round trip", "64 in flight", "one way", "one command a connection", "idle connection"];
+    let seqpacket = ["round trip, 32 B, p50", "round trip, 32 B, p50, beside our unix"];
+    let udp = ["round trip", "one way, 64 B, a call a datagram", "one way, 64 B, offload"];
+    let works: [(&str, &[&str]); 5] = [
+        ("tcp", &streams),
+        ("unix", &streams),
+        ("seqpacket", &seqpacket),
+        ("udp", &udp),
+        ("unixgram", &["round trip"]),
+    ];
+    for (transport, works) in works {
+        for work in works {
             let is_it = |row: &&serde_json::Value| {
                 row["transport"] == transport && row["work"].as_str().is_some_and(|name| name.starts_with(work))
             };

@@ -7,7 +7,9 @@ use soquete::Endpoint;
 
 /// Measures round trips and throughput on this machine, beside bare sockets
 ///
-/// Without a mode it runs them all and prints a table. A mode is one end of a measurement, for other harnesses.
+/// Without a mode it runs them all and prints a table. A mode is one end of a measurement, for other harnesses, over every
+/// kind of endpoint but mem:, which joins threads of one process. Over datagrams pong, ping, pipe and conns speak frames in
+/// sessions, as over the others; sink and source send bare messages, each a datagram.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Bench {
@@ -31,9 +33,12 @@ pub(crate) enum BenchMode {
     Ping(Load),
     /// Serves: prints READY, counts one-way messages to the end of the stream, and prints their rate
     ///
-    /// SECS is not used; SIZE is the longest message taken where it is above 1 MiB.
+    /// SECS is not used; SIZE is the longest message taken where it is above 1 MiB. Over datagrams, which have no end, the first
+    /// message of one octet is it, or 2 s without any.
     Sink(Load),
     /// Sends one-way messages and ends the stream
+    ///
+    /// Over datagrams messages of one octet mark the end, repeated until the sink is gone, 100 at most; SIZE is at least 2.
     Source(Load),
     /// Connects, keeps N requests in flight, and prints their rate
     Pipe(Loads),
@@ -41,7 +46,7 @@ pub(crate) enum BenchMode {
     Conns(Loads),
     /// Serves the text of the seeds: one message a connection, then closes; until SECS are over or SIGTERM
     ///
-    /// SIZE and N are not used.
+    /// SIZE and N are not used. Datagrams have no connections: there it is refused.
     Accept(Loads),
 }
 
@@ -50,7 +55,7 @@ pub(crate) enum BenchMode {
 pub(crate) struct Load {
     /// Where
     pub(crate) url: Endpoint,
-    /// Octets of a message, at most 64 MiB
+    /// Octets of a message, at most 64 MiB; over datagrams 65,507, a little less in frames
     pub(crate) size: usize,
     /// For how many seconds
     #[arg(value_parser = seconds)]

@@ -4,9 +4,10 @@
 //! deadlines. It is what the library is compared with, and no part of what it does.
 
 use super::drive::{hold, payload, print_round_trips};
+use super::mark;
 use super::samples::Samples;
 use super::socket::{Connected, Listening, address, connect};
-use super::{failed, print_rate, print_ready, print_throughput, raise_descriptors_max};
+use super::{failed, load_of, print_rate, print_ready, print_throughput, raise_descriptors_max};
 use crate::arguments::{BenchMode, Load, Loads};
 use crate::output::Failure;
 use std::io::{self, Read, Write};
@@ -18,6 +19,9 @@ const BATCH_BYTES: usize = 64 << 10;
 /// Octets that one read may bring: as many as the library's.
 const READ_MAX_BYTES: usize = 256 << 10;
 
+/// Datagrams between two looks at the clock.
+const STRIDE: u64 = 64;
+
 /// Octets of the length before each message.
 const PREFIX_LEN_BYTES: usize = 4;
 
@@ -25,6 +29,9 @@ const PREFIX_LEN_BYTES: usize = 4;
 pub(super) fn run(mode: &BenchMode, holds: bool) -> Result<(), Failure> {
     let load = load_of(mode);
     let told = |error: io::Error| failed(format!("{}: {error}", load.url));
+    if load.url.is_datagram() && (holds || matches!(mode, BenchMode::Conns(_))) {
+        return Err(Failure::usage(format!("{}: bare datagrams have no connections to hold", load.url)));
+    }
     match mode {
         BenchMode::Pong(_) if holds => keep(&listen(load)?, payload(load)).map_err(told),
         BenchMode::Pong(_) => echo(&listen(load)?).map_err(told),
@@ -49,13 +56,6 @@ pub(super) fn run(mode: &BenchMode, holds: bool) -> Result<(), Failure> {
     }
 }
 
-fn load_of(mode: &BenchMode) -> &Load {
-    match mode {
-        BenchMode::Pong(load) | BenchMode::Ping(load) | BenchMode::Sink(load) | BenchMode::Source(load) => load,
-        BenchMode::Pipe(loads) | BenchMode::Conns(loads) | BenchMode::Accept(loads) => &loads.load,
-    }
-}
-
 fn listen(load: &Load) -> Result<Listening, Failure> {
     let bound = Listening::bind(&load.url).and_then(|listening| Ok((listening.endpoint(&load.url)?, listening)));
     let (listens, listening) = bound.map_err(|error| failed(format!("{}: {error}", load.url)))?;
@@ -66,6 +66,11 @@ fn listen(load: &Load) -> Result<Listening, Failure> {
 /// Echoes what comes, as it is.
 fn echo(listening: &Listening) -> io::Result<()> {
     let mut octets = vec![0; READ_MAX_BYTES];
+    while listening.is_of_datagrams() {
+        let (len, from) = listening.receive_from(&mut octets)?;
+        // A client that is gone is answered in vain.
+        let _ = from.map(|from| listening.send_to(&octets[..len], &from));
+    }
     loop {
         let mut stream = listening.accept()?;
         // A client that goes with something on its way ends its connection only.
@@ -123,10 +128,11 @@ fn pipe(loads: &Loads) -> io::Result<(u64, Duration)> {
     let mut stream = open(&loads.load)?;
     let batch = payload(&loads.load).repeat(loads.n);
     let mut replies = batch.clone();
+    let together = if stream.keeps_messages() { loads.load.size.max(1) } else { batch.len().max(1) };
     let begun = Instant::now();
     let mut n = 0;
     loop {
-        stream.write_all(&batch)?;
+        batch.chunks(together).try_for_each(|octets| stream.write_all(octets))?;
         stream.read_exact(&mut replies)?;
         n += loads.n as u64;
         let took = begun.elapsed();
@@ -136,10 +142,13 @@ fn pipe(loads: &Loads) -> io::Result<(u64, Duration)> {
     }
 }
 
-/// Sends messages with their length before them, many with a write.
+/// Sends messages with their length before them, many with a write; over datagrams each with a call.
 fn source(load: &Load) -> io::Result<()> {
     let mut stream = open(load)?;
     let payload = payload(load);
+    if stream.is_of_datagrams() {
+        return source_of_datagrams(&mut stream, &payload, load.secs);
+    }
     let mut batch = Vec::with_capacity(BATCH_BYTES + PREFIX_LEN_BYTES + payload.len());
     let prefix = u32::try_from(payload.len()).map_err(io::Error::other)?.to_le_bytes();
     let begun = Instant::now();
@@ -154,6 +163,16 @@ fn source(load: &Load) -> io::Result<()> {
     Ok(())
 }
 
+/// Sends datagrams one by one, and marks the end.
+fn source_of_datagrams(socket: &mut Connected, payload: &[u8], secs: Duration) -> io::Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < secs {
+        (0..STRIDE).try_for_each(|_| socket.write_all(payload))?;
+    }
+    mark::end(|message| socket.write_all(message));
+    Ok(())
+}
+
 /// What one-way messages came to.
 #[derive(Default)]
 struct Sunk {
@@ -162,8 +181,47 @@ struct Sunk {
     took: Duration,
 }
 
+impl Sunk {
+    fn add(&mut self, message: &[u8]) {
+        self.n += 1;
+        self.bytes += message.len() as u64;
+    }
+}
+
+/// Counts datagrams until one marks the end or no more come.
+fn sink_of_datagrams(listening: &Listening) -> io::Result<Sunk> {
+    let mut octets = vec![0; READ_MAX_BYTES];
+    let mut sunk = Sunk::default();
+    while sunk.n == 0 {
+        let len = listening.receive(&mut octets)?;
+        // The mark of a measurement before this one, say, ends nothing.
+        if !mark::is_end(&octets[..len]) {
+            sunk.add(&octets[..len]);
+        }
+    }
+    listening.set_timeout(mark::SILENCE)?;
+    let begun = Instant::now();
+    loop {
+        match listening.receive(&mut octets) {
+            Ok(len) if !mark::is_end(&octets[..len]) => sunk.add(&octets[..len]),
+            Ok(_) => {
+                sunk.took = begun.elapsed();
+                return Ok(sunk);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(sunk),
+            Err(error) => return Err(error),
+        }
+        if sunk.n % STRIDE == 0 {
+            sunk.took = begun.elapsed();
+        }
+    }
+}
+
 /// Counts the messages of the first connection to its end.
 fn sink(listening: &Listening) -> io::Result<Sunk> {
+    if listening.is_of_datagrams() {
+        return sink_of_datagrams(listening);
+    }
     let mut stream = listening.accept()?;
     let mut octets = vec![0; READ_MAX_BYTES];
     let (mut sunk, mut kept, mut begun) = (Sunk::default(), 0, None);
@@ -189,8 +247,7 @@ fn count(octets: &[u8], sunk: &mut Sunk) -> usize {
     let mut rest = octets;
     while let Some((prefix, more)) = rest.split_first_chunk::<PREFIX_LEN_BYTES>() {
         let Some((message, more)) = more.split_at_checked(u32::from_le_bytes(*prefix) as usize) else { break };
-        sunk.n += 1;
-        sunk.bytes += message.len() as u64;
+        sunk.add(message);
         rest = more;
     }
     octets.len() - rest.len()

@@ -1,5 +1,6 @@
 //! The modes that connect, with the library's blocking client.
 
+use super::mark;
 use super::samples::Samples;
 use super::{SERVICE, failed, payload_max_bytes, print_rate, raise_descriptors_max, rate};
 use crate::arguments::{Load, Loads};
@@ -60,6 +61,24 @@ pub(super) fn source(load: &Load) -> Result<(), Failure> {
     sent.and_then(|()| client.finish()).map_err(failed)?;
     // Until the server has taken everything: to close with something unread would cut off what is under way.
     while client.receive().is_ok() {}
+    Ok(())
+}
+
+/// Sends one-way messages, each a datagram, and marks the end; each with a system call of its own, or many with one.
+pub(super) fn source_of_datagrams(load: &Load, is_single: bool) -> Result<(), Failure> {
+    let mut client = Client::connect(&load.url, ClientOptions::raw(1)).map_err(failed)?;
+    let payload = payload(load);
+    let stride = (STRIDE_BYTES / payload.len()).max(1);
+    let begun = Instant::now();
+    while begun.elapsed() < load.secs {
+        let sent = if is_single {
+            (0..stride).try_for_each(|_| client.message(&payload))
+        } else {
+            client.batch(|batch| (0..stride).try_for_each(|_| batch.message(&payload)))
+        };
+        sent.map_err(failed)?;
+    }
+    mark::end(|message| client.message(message));
     Ok(())
 }
 

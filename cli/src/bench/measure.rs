@@ -27,18 +27,24 @@ const OTHERS_MAX: usize = 64;
 pub(super) enum Transport {
     Tcp,
     Unix,
+    Seqpacket,
+    Udp,
+    Unixgram,
 }
 
 impl Transport {
-    /// Both.
-    pub(super) const ALL: [Transport; 2] = [Transport::Tcp, Transport::Unix];
+    /// All of them. `mem:` joins threads of one process; the ends that are measured are processes.
+    pub(super) const ALL: [Transport; 5] =
+        [Transport::Tcp, Transport::Unix, Transport::Seqpacket, Transport::Udp, Transport::Unixgram];
 
     /// Returns an endpoint that is free.
     fn url(self) -> String {
         match self {
-            Transport::Tcp => "tcp://127.0.0.1:0".to_owned(),
+            Transport::Tcp | Transport::Udp => format!("{self}://127.0.0.1:0"),
             // Measurements of one process follow each other, so one name will do.
-            Transport::Unix => format!("unix:@soquete-bench-{}", std::process::id()),
+            Transport::Unix | Transport::Seqpacket | Transport::Unixgram => {
+                format!("{self}:@soquete-bench-{}", std::process::id())
+            }
         }
     }
 }
@@ -48,6 +54,9 @@ impl fmt::Display for Transport {
         f.write_str(match self {
             Transport::Tcp => "tcp",
             Transport::Unix => "unix",
+            Transport::Seqpacket => "seqpacket",
+            Transport::Udp => "udp",
+            Transport::Unixgram => "unixgram",
         })
     }
 }
@@ -57,6 +66,8 @@ impl fmt::Display for Transport {
 pub(super) enum Work {
     /// One message of this many octets there and back, both ends on one core: median and 99th percentile, in ns.
     RoundTrip(usize),
+    /// The same, where the library over a Unix stream stands for the bare side: median, in ns.
+    BesideUnix(usize),
     /// The same with a core for each end, where the library's tries before it blocks: median, in ns.
     Spinning(usize),
     /// 64 requests of this many octets in flight, a core for each end: rate.
@@ -66,6 +77,8 @@ pub(super) enum Work {
     /// Messages of this many octets one way, a core for each end: rate, and processor time a message, in ns, of the
     /// end that receives and of the one that sends.
     OneWay(usize),
+    /// The same, where the library sends each datagram with a call of its own.
+    OneWaySingle(usize),
     /// The seeds' clients, this many at once, on one core: rate, and clients lost.
     Commands(usize),
     /// Connections that have said something and are silent: user memory of the server for each, in octets.
@@ -93,19 +106,22 @@ impl Bench {
         let (bare, own) = match work {
             Work::Spinning(_) => (Side::Bare, Side::Spinning),
             Work::Idle => (Side::Holding, Side::Soquete),
+            Work::OneWaySingle(_) => (Side::Bare, Side::Single),
+            Work::BesideUnix(_) => (Side::Soquete, Side::Soquete),
             _ => (Side::Bare, Side::Soquete),
         };
+        let beside = if let Work::BesideUnix(_) = work { Transport::Unix } else { transport };
         // What does not vary with the load of the machine is measured once.
         let rounds = if work == Work::Idle { 1 } else { ROUNDS };
         let mut pairs = Vec::new();
         for round in 0..rounds {
             // The order changes, so that what drifts favours neither.
             pairs.push(if round % 2 == 0 {
-                let bare = self.once(bare, transport, work)?;
+                let bare = self.once(bare, beside, work)?;
                 Pair { bare, soquete: self.once(own, transport, work)? }
             } else {
                 let soquete = self.once(own, transport, work)?;
-                Pair { bare: self.once(bare, transport, work)?, soquete }
+                Pair { bare: self.once(bare, beside, work)?, soquete }
             });
         }
         Ok(summary(&pairs))
@@ -115,11 +131,11 @@ impl Bench {
     fn once(&self, side: Side, transport: Transport, work: Work) -> Result<Vec<f64>, Failure> {
         let end = End { bench: self, side, url: transport.url(), secs: (self.secs / ROUNDS).as_secs_f64().to_string() };
         match work {
-            Work::RoundTrip(size) => end.round_trip(size, self.cores.near),
+            Work::RoundTrip(size) | Work::BesideUnix(size) => end.round_trip(size, self.cores.near),
             Work::Spinning(size) => end.round_trip(size, self.cores.far),
             Work::InFlight(size) => end.in_flight(size, self.cores.far),
             Work::InFlightNear(size) => end.in_flight(size, self.cores.near),
-            Work::OneWay(size) => end.one_way(size),
+            Work::OneWay(size) | Work::OneWaySingle(size) => end.one_way(size),
             Work::Commands(at_once) => end.commands(at_once),
             Work::Idle => end.idle(),
         }

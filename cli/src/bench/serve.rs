@@ -1,12 +1,14 @@
 //! The modes that serve, on the library's loop.
 
+use super::mark;
 use super::{SERVICE, failed, payload_max_bytes, print_rate, print_ready, print_throughput, raise_descriptors_max};
 use crate::arguments::Load;
 use crate::output::Failure;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 use soquete::{
-    Bounds, Clock, ConnectionId, Ending, Exchange, Framing, Handler, Hub, Limits, ListenOptions, Peer, SourceId,
+    Bounds, Clock, ConnectionId, DATAGRAM_MAX_BYTES, Ending, Exchange, Framing, Handler, Hub, Limits, ListenOptions,
+    Peer, SourceId,
 };
 use std::io;
 use std::os::fd::AsFd;
@@ -38,18 +40,27 @@ pub(super) fn pong(load: &Load, spin: Duration) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Counts one-way messages until the last connection that brought some has ended.
+/// Counts one-way messages until the last connection that brought some has ended; over datagrams, each of which is a
+/// message, until one marks the end or no more come.
 pub(super) fn sink(load: &Load) -> Result<(), Failure> {
-    let mut serving = Serving::start(load, Framing::Frames)?;
-    let mut tally = Tally::default();
+    let has_marks = load.url.is_datagram();
+    let bounds = Bounds { receive_max_bytes: DATAGRAM_MAX_BYTES, send_max_bytes: 0 };
+    let mut serving = Serving::start(load, if has_marks { Framing::Raw(bounds) } else { Framing::Frames })?;
+    let mut tally = Tally { has_marks, ..Tally::default() };
     loop {
         let before = tally.n;
-        let goes_on = serving.turn(None, &mut tally)?;
+        let silence = (has_marks && before > 0).then_some(mark::SILENCE);
+        let goes_on = serving.turn(silence, &mut tally)?;
         if tally.n > before {
             tally.last_at = Clock::now();
         }
         // Who connects and says nothing, to see whether the port is there, ends nothing.
-        let has_ended = tally.n > 0 && tally.has_closed && serving.hub.counts().connections == 0;
+        let has_ended = tally.n > 0
+            && if has_marks {
+                tally.has_heard_end || Clock::now().saturating_sub(tally.last_at) >= mark::SILENCE
+            } else {
+                tally.has_closed && serving.hub.counts().connections == 0
+            };
         if has_ended || !goes_on {
             break;
         }
@@ -146,6 +157,9 @@ struct Tally {
     last_at: Duration,
     /// Whether any connection has ended.
     has_closed: bool,
+    /// Whether a message may mark the end, and whether one has.
+    has_marks: bool,
+    has_heard_end: bool,
     /// Whether each connection ends with its first message.
     closes: bool,
 }
@@ -159,6 +173,11 @@ impl Tally {
 impl Handler for Tally {
     #[inline]
     fn receive(&mut self, mut exchange: Exchange<'_>) {
+        if self.has_marks && mark::is_end(exchange.payload) {
+            // That of a measurement before this one, say, ends nothing.
+            self.has_heard_end = self.n > 0;
+            return;
+        }
         if self.n == 0 {
             self.first_at = Clock::now();
         }

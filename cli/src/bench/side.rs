@@ -17,6 +17,8 @@ pub(super) enum Side {
     Soquete,
     /// The library, which tries for a while before it blocks.
     Spinning,
+    /// The library, where `source` sends each datagram with a call of its own.
+    Single,
     /// Bare blocking sockets.
     Bare,
     /// Bare blocking sockets; `pong` answers one message of each connection and keeps it.
@@ -24,7 +26,7 @@ pub(super) enum Side {
 }
 
 impl Side {
-    const ALL: [Side; 4] = [Side::Soquete, Side::Spinning, Side::Bare, Side::Holding];
+    const ALL: [Side; 5] = [Side::Soquete, Side::Spinning, Side::Single, Side::Bare, Side::Holding];
 
     /// Returns what the environment says.
     pub(super) fn of_this_process() -> Option<Self> {
@@ -37,6 +39,7 @@ impl Side {
         match self {
             Side::Soquete => "soquete",
             Side::Spinning => "spin",
+            Side::Single => "single",
             Side::Bare => "bare",
             Side::Holding => "hold",
         }

@@ -36,7 +36,16 @@ const fn figure(name: &'static str, unit: &'static str, scale: f64, aim: Aim) ->
 }
 
 /// What is measured, in this order, over each transport.
-const WORKS: [Work; 10] = [
+const fn works_of(transport: Transport) -> &'static [Work] {
+    match transport {
+        Transport::Tcp | Transport::Unix => &STREAM_WORKS,
+        Transport::Seqpacket => &[Work::RoundTrip(32), Work::BesideUnix(32)],
+        Transport::Udp => &[Work::RoundTrip(32), Work::OneWaySingle(64), Work::OneWay(64)],
+        Transport::Unixgram => &[Work::RoundTrip(32)],
+    }
+}
+
+const STREAM_WORKS: [Work; 10] = [
     Work::RoundTrip(32),
     Work::Spinning(32),
     Work::InFlight(32),
@@ -65,7 +74,7 @@ struct Row {
 pub(super) fn run(secs: Duration, is_json: bool) -> Result<(), Failure> {
     let bench = Bench { cores: Cores::choose().map_err(failed)?, secs };
     let mut rows = Vec::new();
-    let works: Vec<_> = Transport::ALL.into_iter().flat_map(|t| works(&bench.cores).map(move |w| (t, w))).collect();
+    let works: Vec<_> = Transport::ALL.into_iter().flat_map(|t| works(t, &bench.cores).map(move |w| (t, w))).collect();
     for (place, (transport, work)) in (1..).zip(&works) {
         let figures = figures(*work, *transport);
         progress(&format!("{place} of {}: {transport}, {}", works.len(), figures.first().map_or("", |f| f.name)));
@@ -78,9 +87,9 @@ pub(super) fn run(secs: Duration, is_json: bool) -> Result<(), Failure> {
 }
 
 /// Returns what can be measured: two ends that spin on one core would only hold each other up.
-fn works(cores: &Cores) -> impl Iterator<Item = Work> + use<> {
+fn works(transport: Transport, cores: &Cores) -> impl Iterator<Item = Work> + use<> {
     let has_two = cores.near != cores.far;
-    WORKS.into_iter().filter(move |work| has_two || !matches!(work, Work::Spinning(_)))
+    works_of(transport).iter().copied().filter(move |work| has_two || !matches!(work, Work::Spinning(_)))
 }
 
 fn rows_of(transport: Transport, figures: Vec<Figure>, measured: &Measured) -> impl Iterator<Item = Row> {
@@ -95,11 +104,20 @@ fn rows_of(transport: Transport, figures: Vec<Figure>, measured: &Measured) -> i
 
 /// Says what the figures of a work are, in the order in which they are measured.
 fn figures(work: Work, transport: Transport) -> Vec<Figure> {
-    let round_trip_max = if transport == Transport::Tcp { 1.08 } else { 1.05 };
+    let round_trip = match transport {
+        Transport::Tcp => [Aim::RatioMax(1.08), Aim::RatioMax(1.2)],
+        Transport::Unix => [Aim::RatioMax(1.05), Aim::RatioMax(1.2)],
+        // There is no session under bare datagrams, and none of its acknowledgements.
+        Transport::Seqpacket | Transport::Udp | Transport::Unixgram => [Aim::None, Aim::None],
+    };
     match work {
         Work::RoundTrip(_) => vec![
-            figure("round trip, 32 B, p50", "us", 1e3, Aim::RatioMax(round_trip_max)),
-            figure("round trip, 32 B, p99", "us", 1e3, Aim::RatioMax(1.2)),
+            figure("round trip, 32 B, p50", "us", 1e3, round_trip[0]),
+            figure("round trip, 32 B, p99", "us", 1e3, round_trip[1]),
+        ],
+        Work::BesideUnix(_) => vec![
+            figure("round trip, 32 B, p50, beside our unix", "us", 1e3, Aim::RatioMax(1.0)),
+            figure("round trip, 32 B, p99, beside our unix", "us", 1e3, Aim::None),
         ],
         Work::Spinning(_) => vec![
             figure("round trip, 32 B, p50, two cores, spinning", "us", 1e3, Aim::RatioMax(0.2)),
@@ -107,6 +125,14 @@ fn figures(work: Work, transport: Transport) -> Vec<Figure> {
         ],
         Work::InFlight(_) => vec![figure("64 in flight, 32 B, two cores", "thousand/s", 1e3, Aim::RatioMin(0.8))],
         Work::InFlightNear(_) => vec![figure("64 in flight, 32 B", "thousand/s", 1e3, Aim::None)],
+        Work::OneWaySingle(_) => {
+            vec![figure("one way, 64 B, a call a datagram, two cores", "thousand/s", 1e3, Aim::RatioMin(0.9))]
+        }
+        Work::OneWay(64) if transport == Transport::Udp => vec![
+            figure("one way, 64 B, offload, two cores", "thousand/s", 1e3, Aim::RatioMin(20.0)),
+            figure("one way, 64 B, receiver's CPU a message", "us", 1e3, Aim::None),
+            figure("one way, 64 B, sender's CPU a message", "us", 1e3, Aim::None),
+        ],
         Work::OneWay(64) => vec![
             figure("one way, 64 B, two cores", "thousand/s", 1e3, Aim::RatioMin(0.5)),
             figure("one way, 64 B, receiver's CPU a message", "us", 1e3, Aim::Max(0.06)),
@@ -172,7 +198,7 @@ impl Row {
         let Row { transport, figure, bare, soquete, ratio } = self;
         let ratio = if ratio.is_finite() { format!("{ratio:.2}") } else { "-".to_owned() };
         let mark = if self.is_met() == Some(false) { "  missed" } else { "" };
-        let what = format!("{:<5} {:<43} {:>10}", transport.to_string(), figure.name, figure.unit);
+        let what = format!("{:<9} {:<43} {:>10}", transport.to_string(), figure.name, figure.unit);
         let line = format!("{what} {:>9} {:>9} {ratio:>6}  {:<13}{mark}", short(*bare), short(*soquete), self.aim());
         line.trim_end().to_owned()
     }
@@ -212,7 +238,7 @@ fn text(machine: &Machine, rows: &[Row]) -> String {
     let cores = if *cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
     let mut text = format!("{cores}, {kernel}; only ratios within one run hold\n");
     text.push_str("both ends on one core where it does not say two; bare and ours in turn; a ratio is the median of\neach pair's own, so it need not be that of the two medians beside it; first aim: where soquete wants to be at least\n\n");
-    let what = format!("{:<5} {:<43} {:>10}", "over", "work", "in");
+    let what = format!("{:<9} {:<43} {:>10}", "over", "work", "in");
     let _ = writeln!(text, "{what} {:>9} {:>9} {:>6}  first aim", "bare", "soquete", "ratio");
     for row in rows {
         let _ = writeln!(text, "{}", row.line());
@@ -253,8 +279,8 @@ mod tests {
 
     #[test]
     fn every_work_has_figures() {
-        for work in WORKS {
-            assert!(!figures(work, Transport::Tcp).is_empty());
+        for transport in Transport::ALL {
+            assert!(works_of(transport).iter().all(|work| !figures(*work, transport).is_empty()));
         }
     }
 }
