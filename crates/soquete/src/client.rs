@@ -144,6 +144,11 @@ impl Client {
         {
             stream.set_unsent_max(max_bytes).map_err(|error| Error::new(Operation::Connect, &self.endpoint, error))?;
         }
+        #[cfg(windows)]
+        if let Link::Stream(stream) = &link {
+            // No call there says that it does not wait.
+            stream.set_nonblocking(true).map_err(|error| Error::new(Operation::Connect, &self.endpoint, error))?;
+        }
         self.link = Some(link);
         self.heard_at = Clock::now();
         self.input.clear();

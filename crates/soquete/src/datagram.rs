@@ -2,23 +2,31 @@
 
 mod address;
 mod carrier;
+#[cfg(unix)]
+mod message;
 mod open;
 mod segments;
+#[cfg(unix)]
+mod unixgram;
+#[cfg(unix)]
 mod unreachable;
+#[cfg(unix)]
 mod via;
 
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rustix::fd::OwnedFd;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::sockopt::{self, Timeout};
-use rustix::net::{self, RecvFlags, SendFlags};
+use rustix::net::{self, RecvFlags};
 
-use crate::listener::path::OwnedPath;
 use crate::stream::{self, whole};
+#[cfg(windows)]
+pub(crate) use crate::system::Via;
+use crate::system::{self, OwnedPath};
 use crate::{Endpoint, Peer};
 pub use address::Address;
 pub(crate) use carrier::{Carrier, Gate, unless_full};
@@ -26,6 +34,7 @@ pub use open::DatagramOptions;
 pub use segments::Segments;
 pub(crate) use segments::call_bytes;
 pub use soquete_proto::channel::DATAGRAM_MAX_BYTES;
+#[cfg(unix)]
 pub(crate) use via::Via;
 
 /// A socket of datagrams, UDP or Unix: bound where others can send to, or aimed at one endpoint.
@@ -101,7 +110,7 @@ impl Datagram {
             return self.send_to(datagram, aim);
         }
         check_len(datagram)?;
-        retry_on_intr(|| net::send(&self.fd, datagram, SendFlags::NOSIGNAL))?;
+        retry_on_intr(|| net::send(&self.fd, datagram, system::NO_SIGNAL))?;
         Ok(())
     }
 
@@ -113,7 +122,7 @@ impl Datagram {
     pub fn send_to(&self, datagram: &[u8], to: &Address) -> io::Result<()> {
         check_len(datagram)?;
         let to = to.kernel().ok_or(Errno::DESTADDRREQ)?;
-        retry_on_intr(|| net::sendto(&self.fd, datagram, SendFlags::NOSIGNAL, to))?;
+        retry_on_intr(|| net::sendto(&self.fd, datagram, system::NO_SIGNAL, to))?;
         Ok(())
     }
 
@@ -126,7 +135,7 @@ impl Datagram {
     pub fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.check_apart()?;
         let max_bytes = buf.len();
-        let (_, len_bytes) = retry_on_intr(|| net::recv(&self.fd, &mut *buf, RecvFlags::TRUNC))?;
+        let (_, len_bytes) = retry_on_intr(|| net::recv(&self.fd, &mut *buf, system::REAL_LEN))?;
         self.check_open(len_bytes)?;
         whole(len_bytes, max_bytes)
     }
@@ -151,13 +160,14 @@ impl Datagram {
 
     fn arrive(&self, buf: &mut [u8], flags: RecvFlags) -> io::Result<Arrival> {
         self.check_apart()?;
+        #[cfg(unix)]
         if let Endpoint::Unixgram(_) = self.local {
-            let arrival = address::receive_unix(&self.fd, buf, flags.contains(RecvFlags::PEEK))?;
+            let arrival = message::receive_unix(&self.fd, buf, flags.contains(RecvFlags::PEEK))?;
             self.check_open(arrival.len_bytes)?;
             return Ok(arrival);
         }
         let max_bytes = buf.len();
-        let flags = flags | RecvFlags::TRUNC;
+        let flags = flags | system::REAL_LEN;
         let (_, len_bytes, from) = retry_on_intr(|| net::recvfrom(&self.fd, &mut *buf, flags))?;
         self.check_open(len_bytes)?;
         let from = Address::new(from);
@@ -235,33 +245,12 @@ impl Datagram {
     }
 }
 
-/// Room for the control messages of one datagram, without an allocation a call. The kernel writes numbers into it, so it
-/// begins where a number may.
-#[repr(align(8))]
-struct Control([u8; CONTROL_BYTES]);
-
-/// The most that is asked for, twice: an error of IPv6 with the address of who reports it.
-const CONTROL_BYTES: usize = 128;
-
-impl Control {
-    const EMPTY: Self = Self([0; CONTROL_BYTES]);
-}
-
 fn check_len(datagram: &[u8]) -> io::Result<()> {
     if datagram.len() > DATAGRAM_MAX_BYTES { Err(Errno::MSGSIZE.into()) } else { Ok(()) }
 }
 
-impl AsFd for Datagram {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-impl AsRawFd for Datagram {
-    fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
-    }
-}
+system::descriptor!(Datagram, |socket| &socket.fd);
+system::numbered_descriptor!(Datagram);
 
 impl From<Datagram> for OwnedFd {
     /// Gives the bare descriptor; the file of a Unix path stays, for whoever uses it next.

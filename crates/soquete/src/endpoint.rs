@@ -4,13 +4,11 @@ mod fault;
 mod parse;
 mod udp;
 
-use std::ffi::OsStr;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-
-use rustix::net::SocketAddrUnix;
+#[cfg(unix)]
+use {rustix::net::SocketAddrUnix, std::ffi::OsStr, std::os::unix::ffi::OsStrExt};
 
 pub use fault::EndpointError;
 pub use udp::{INTERFACE_LEN_MAX, UdpOptions};
@@ -110,6 +108,7 @@ impl Endpoint {
     }
 
     /// Gives the same endpoint with a literal address in the place of its name; one without host stays as it is.
+    #[cfg(unix)]
     pub(crate) fn at(&self, addr: SocketAddr) -> Self {
         match self {
             Self::Tcp { .. } => addr.into(),
@@ -173,6 +172,7 @@ impl Endpoint {
     }
 }
 
+#[cfg(unix)]
 impl UnixName {
     /// Gives the kernel's form of it.
     pub(crate) fn socket_addr(&self) -> rustix::io::Result<SocketAddrUnix> {

@@ -157,7 +157,8 @@ impl Error {
     /// sent after its end (EPIPE).
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(self.cause, Cause::Closed) || self.is_errno(Errno::CONNRESET) || self.is_errno(Errno::PIPE)
+        matches!(self.cause, Cause::Closed)
+            || matches!(self.io_kind(), Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
     }
 
     /// Gives the kind of the operating system's error, where there is one.

@@ -4,38 +4,57 @@
 //! others waiting; interest in writing is there only while a peer does not take what is sent. Descriptors that are not
 //! the hub's own (FIFOs, signals, children) are watched for its user, who asks with [`Hub::next_ready`] after a turn.
 
+#[cfg(unix)]
 mod accept;
 mod alone;
+// Half of it is for datagrams, which only the loop serves.
+#[cfg_attr(windows, allow(dead_code))]
 mod connection;
 mod handler;
+#[cfg(unix)]
 mod letters;
+mod limits;
 mod mailbox;
+#[cfg(unix)]
 mod poller;
+#[cfg(unix)]
 mod port;
+#[cfg(unix)]
 mod push;
+#[cfg(windows)]
+mod seat;
 mod service;
 
-pub(crate) use accept::is_full;
-pub(crate) use alone::{Alone, Beside};
+pub(crate) use alone::Alone;
+#[cfg(unix)]
+pub(crate) use alone::Beside;
 pub(crate) use connection::PACKET_MAX_BYTES;
 pub use handler::{Ending, Exchange, Handler, Tongue};
+pub use limits::Limits;
 pub(crate) use mailbox::Mailbox;
 pub use mailbox::{Responder, Stopper};
+#[cfg(unix)]
 pub use push::Pushed;
+#[cfg(windows)]
+pub(crate) use seat::Hub;
 pub use service::{Bounds, Framing, Languages};
 
-use crate::{Clock, Error, Listener, Operation, Peer};
-use connection::{Connection, Lent, Turn, Wire};
-use poller::{Interest, Poller};
-use port::Port;
-use rustix::event::epoll;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use connection::Lent;
 use service::Service;
-use slab::Slab;
-use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+#[cfg(unix)]
+use {
+    crate::{Clock, Error, Listener, Operation, Peer},
+    connection::{Connection, Turn, Wire},
+    poller::{Interest, Poller},
+    port::Port,
+    rustix::event::epoll,
+    rustix::fd::{AsFd, BorrowedFd, OwnedFd},
+    slab::Slab,
+    std::collections::{BTreeSet, VecDeque},
+};
 
 /// Octets that one read may bring. Large, so that many frames come at once; one buffer serves all connections.
 const SCRATCH_LEN_BYTES: usize = 256 << 10;
@@ -43,59 +62,23 @@ const SCRATCH_LEN_BYTES: usize = 256 << 10;
 /// How often silence is looked after while anyone is connected.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How long is waited where no descriptor is left for a newcomer.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// How long the words to a refused peer may take to be read.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Bounds of a hub.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections at a time. Default 10,000: half of the 20,000 descriptors that a process may have where it has raised its soft limit, as `soquete run` does. When it is
-    /// reached the oldest that has not sent an octet goes; where there is none, the newcomer is turned away.
-    pub connections_max: usize,
-    /// Time to the first octet. Default 5 min: a person at netcat.
-    pub silence: Duration,
-    /// Time between two lines of text, unless the connection waits for events. Default 1 h.
-    pub idle: Duration,
-    /// How long a connection may say nothing while another waits for its turn, where they are served [one after the
-    /// other](crate::Server::run_in_turn). Default 10 s: time to think of a line, not to go for a coffee.
-    pub patience: Duration,
-    /// Octets kept for all connections together: frames not complete yet, and what peers do not take. Default 256 MiB:
-    /// twice what one may hold. Above it the connection that holds most ends.
-    pub waiting_max_bytes: usize,
-    /// How long a turn tries before it blocks. Default 0: it holds a core, and hurts where both ends share one.
-    pub spin: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            connections_max: 10_000,
-            silence: Duration::from_secs(5 * 60),
-            idle: Duration::from_secs(60 * 60),
-            patience: Duration::from_secs(10),
-            waiting_max_bytes: 256 << 20,
-            spin: Duration::ZERO,
-        }
-    }
-}
-
-impl Limits {
-    /// Returns how often silence is to be looked after.
-    fn period(&self) -> Duration {
-        let shortest = self.silence.min(self.idle).min(self.patience).min(4 * TICK) / 4;
-        shortest.max(Duration::from_millis(10))
-    }
-}
 
 /// Names a connection for as long as it lives; no later one has the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(u64);
 
 /// Names a watched descriptor.
+#[cfg(unix)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(usize);
 
 /// Numbers about a hub, for status.
+#[cfg(unix)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Connections at present.
@@ -109,6 +92,7 @@ pub struct Counts {
 }
 
 /// What is at a key. Every connection has one, so what is large is in a box.
+#[cfg(unix)]
 enum Slot {
     Listener { listener: Box<Listener>, service: usize, streak: u32 },
     Connection { connection: Box<Connection>, interest: Interest },
@@ -119,6 +103,7 @@ enum Slot {
 }
 
 /// The loop, with its listeners, connections and watched descriptors.
+#[cfg(unix)]
 pub struct Hub {
     poller: Poller,
     slots: Slab<Slot>,
@@ -163,6 +148,7 @@ impl Shared {
     }
 }
 
+#[cfg(unix)]
 impl Hub {
     /// Makes a loop without anything in it.
     ///
@@ -473,6 +459,7 @@ impl Hub {
     }
 }
 
+#[cfg(unix)]
 impl Interest {
     /// Returns the turn that leaves a connection with this interest.
     fn turn(self) -> Turn {
@@ -484,6 +471,7 @@ impl Interest {
     }
 }
 
+#[cfg(unix)]
 impl ConnectionId {
     /// That of a message that came over none: an announcement.
     const NONE: Self = ConnectionId(0);

@@ -17,7 +17,7 @@
 
 #![deny(unsafe_code)]
 
-#[cfg(feature = "tokio")]
+#[cfg(all(unix, feature = "tokio"))]
 mod asynchronous;
 mod backoff;
 mod client;
@@ -28,18 +28,23 @@ mod entropy;
 mod error;
 mod hub;
 mod listener;
+#[cfg(unix)]
 mod meeting;
+#[cfg(unix)]
 mod mem;
+#[cfg(unix)]
 mod outbound;
 mod peers;
 mod ready;
 mod resolve;
 mod server;
 mod stream;
+mod system;
 pub mod typed;
+#[cfg(unix)]
 mod workers;
 
-#[cfg(feature = "tokio")]
+#[cfg(all(unix, feature = "tokio"))]
 pub use asynchronous::{AsyncClient, AsyncDatagram, AsyncStream, Event, Subscription, Watching};
 pub use backoff::Backoff;
 pub use client::{Batch, Client, ClientFraming, ClientOptions, Outcome, Received};
@@ -51,16 +56,22 @@ pub use endpoint::{
 };
 pub use error::{Cause, Error, Operation};
 pub use hub::{
-    Bounds, ConnectionId, Counts, Ending, Exchange, Framing, Handler, Hub, Languages, Limits, Pushed, Responder,
-    SourceId, Stopper, Tongue,
+    Bounds, ConnectionId, Ending, Exchange, Framing, Handler, Languages, Limits, Responder, Stopper, Tongue,
 };
+#[cfg(unix)]
+pub use hub::{Counts, Hub, Pushed, SourceId};
 pub use listener::{ListenOptions, Listener};
+#[cfg(unix)]
 pub use meeting::First;
+#[cfg(unix)]
 pub use outbound::{Announcement, News, Outbound, Shot};
 pub use peers::{DatagramPeers, Dropped, Parcel, PeersOptions};
 pub use resolve::{ADDRESSES_MAX, LOOKUPS_MAX, resolve, resolve_then};
 pub use server::Server;
 pub use soquete_proto::handshake::{Code, EventHead};
 pub use soquete_proto::server::Options as ServerOptions;
-pub use stream::{Closed, DESCRIPTORS_MAX, Handed, Peer, Stream};
+pub use stream::{Closed, Peer, Stream};
+#[cfg(unix)]
+pub use stream::{DESCRIPTORS_MAX, Handed};
+#[cfg(unix)]
 pub use workers::{Worker, WorkerEvent, Workers, WorkersOptions};

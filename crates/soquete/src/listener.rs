@@ -1,19 +1,25 @@
 //! Where connections arrive.
 
+#[cfg(unix)]
 pub(crate) mod path;
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use rustix::fs::{OFlags, fcntl_getfl};
-use rustix::io::{Errno, FdFlags, fcntl_setfd, retry_on_intr};
-use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, ipproto, sockopt};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
+#[cfg(unix)]
+use {
+    crate::mem::Inbox,
+    rustix::fs::{OFlags, fcntl_getfl},
+    rustix::io::{FdFlags, fcntl_setfd},
+    rustix::net::SocketAddrUnix,
+};
 
-use crate::mem::Inbox;
-use crate::{Cause, Endpoint, Error, Operation, Peer, Stream, UnixName, resolve, stream};
-use path::OwnedPath;
+use crate::system::{self, OwnedPath};
+use crate::{Cause, Endpoint, Error, Operation, Peer, Stream, UnixName, resolve};
 
 /// How a listener listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +81,7 @@ enum Source {
         _path: Option<OwnedPath>,
         fd: OwnedFd,
     },
+    #[cfg(unix)]
     Mem(Inbox),
 }
 
@@ -95,12 +102,17 @@ impl Listener {
         check_mode(endpoint, options).map_err(Operation::Bind.failed(endpoint))?;
         let source = match endpoint {
             Endpoint::Tcp { host, port } => Source::tcp(&resolve::resolve(host, *port)?, options),
+            #[cfg(unix)]
             Endpoint::Unix(name) => Source::unix(name, SocketType::STREAM, options),
+            #[cfg(unix)]
             Endpoint::Seqpacket(name) => Source::unix(name, SocketType::SEQPACKET, options),
+            #[cfg(unix)]
             Endpoint::Mem(name) => Source::mem(name, options),
             Endpoint::Udp { .. } | Endpoint::Unixgram(_) => {
                 Err(Cause::Misuse("nobody connects over datagrams: open a Datagram there"))
             }
+            #[cfg(windows)]
+            _ => Err(system::NOT_HERE),
         };
         source.and_then(|source| Self::over(source, options)).map_err(Operation::Bind.failed(endpoint))
     }
@@ -119,6 +131,7 @@ impl Listener {
     /// # Errors
     ///
     /// [`Cause::Misuse`] when the descriptor is no socket of TCP, Unix or seqpacket that listens.
+    #[cfg(unix)]
     pub fn from_fd(fd: OwnedFd) -> Result<Self, Error> {
         let listens = sockopt::socket_acceptconn(&fd) == Ok(true);
         let taken = match sockopt::socket_type(&fd) {
@@ -128,6 +141,7 @@ impl Listener {
         taken.map_err(|cause| Error::without_address(Operation::Listen, cause))
     }
 
+    #[cfg(unix)]
     fn over_inherited(fd: OwnedFd) -> rustix::io::Result<Self> {
         fcntl_setfd(&fd, FdFlags::CLOEXEC)?;
         let nonblocking = fcntl_getfl(&fd)?.contains(OFlags::NONBLOCK);
@@ -152,19 +166,15 @@ impl Listener {
     pub fn accept(&self) -> io::Result<(Stream, Peer)> {
         let fd = match &self.source {
             Source::Socket { fd, .. } => fd,
+            #[cfg(unix)]
             Source::Mem(inbox) => {
                 let stream = inbox.accept()?;
                 stream.set_nonblocking(self.nonblocking)?;
                 return Ok((stream, Peer::Mem));
             }
         };
-        let mut flags = SocketFlags::CLOEXEC;
-        flags.set(SocketFlags::NONBLOCK, self.nonblocking);
-        let (stream, address) = match retry_on_intr(|| net::acceptfrom_with(fd, flags)) {
-            // The kernel's word for a socket that does not listen any more.
-            Err(Errno::INVAL) => return Err(Errno::SHUTDOWN.into()),
-            accepted => accepted?,
-        };
+        let flags = if self.nonblocking { system::NONBLOCK } else { SocketFlags::empty() };
+        let (stream, address) = system::accept(fd, flags)?;
         let peer = match address.map(SocketAddr::try_from) {
             Some(Ok(address)) => Peer::Tcp(address),
             _ => Peer::of_unix(&stream),
@@ -182,6 +192,7 @@ impl Listener {
     /// # Errors
     ///
     /// None for a socket that listens; the system call has a result all the same.
+    #[cfg(unix)]
     pub fn shutdown(&self) -> io::Result<()> {
         match &self.source {
             Source::Socket { fd, .. } => Ok(net::shutdown(fd, net::Shutdown::Read)?),
@@ -220,17 +231,19 @@ impl Source {
         Err(failed.into())
     }
 
+    #[cfg(unix)]
     fn unix(name: &UnixName, kind: SocketType, options: &ListenOptions) -> Result<Self, Cause> {
         if let UnixName::Path(path) = name {
             let (fd, path) = path::listen(path, kind, options)?;
             return Ok(Self::Socket { _path: Some(path), fd });
         }
-        let fd = net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
+        let fd = system::socket(AddressFamily::UNIX, kind, SocketFlags::empty(), None)?;
         net::bind(&fd, &name.socket_addr()?)?;
         listen(&fd, options)?;
         Ok(Self::Socket { _path: None, fd })
     }
 
+    #[cfg(unix)]
     fn mem(name: &str, options: &ListenOptions) -> Result<Self, Cause> {
         Ok(Self::Mem(Inbox::bind(name, options.backlog)?))
     }
@@ -239,38 +252,31 @@ impl Source {
     fn local(&self) -> rustix::io::Result<Endpoint> {
         let fd = match self {
             Self::Socket { fd, .. } => fd,
+            #[cfg(unix)]
             Self::Mem(inbox) => return Ok(Endpoint::Mem(inbox.name().to_owned())),
         };
         let address = net::getsockname(fd)?;
-        if let Ok(address) = SocketAddr::try_from(address.clone()) {
-            return Ok(address.into());
-        }
-        let name = UnixName::of(&SocketAddrUnix::try_from(address)?);
-        let keeps_packets = sockopt::socket_type(fd)? == SocketType::SEQPACKET;
-        Ok(if keeps_packets { Endpoint::Seqpacket(name) } else { Endpoint::Unix(name) })
-    }
-}
-
-impl AsFd for Source {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Socket { fd, .. } => fd.as_fd(),
-            Self::Mem(inbox) => inbox.as_fd(),
+        match SocketAddr::try_from(address.clone()) {
+            Ok(address) => Ok(address.into()),
+            #[cfg(windows)]
+            Err(errno) => Err(errno),
+            #[cfg(unix)]
+            Err(_) => {
+                let name = UnixName::of(&SocketAddrUnix::try_from(address)?);
+                let keeps_packets = sockopt::socket_type(fd)? == SocketType::SEQPACKET;
+                Ok(if keeps_packets { Endpoint::Seqpacket(name) } else { Endpoint::Unix(name) })
+            }
         }
     }
 }
 
-impl AsFd for Listener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.source.as_fd()
-    }
-}
-
-impl AsRawFd for Listener {
-    fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
-    }
-}
+system::descriptor!(Source, |source| match source {
+    Source::Socket { fd, .. } => fd,
+    #[cfg(unix)]
+    Source::Mem(inbox) => inbox.bell(),
+});
+system::descriptor!(Listener, |listener| &listener.source);
+system::numbered_descriptor!(Listener);
 
 /// Has the kernel find out within two minutes that a silent peer is gone; what is accepted inherits it.
 fn keep_alive(fd: &OwnedFd) -> rustix::io::Result<()> {
@@ -291,16 +297,16 @@ pub(crate) fn check_mode(endpoint: &Endpoint, options: &ListenOptions) -> Result
 
 fn listen_tcp(address: SocketAddr, options: &ListenOptions) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let fd = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, Some(ipproto::TCP))?;
+    let fd = system::socket(family, SocketType::STREAM, SocketFlags::empty(), Some(ipproto::TCP))?;
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&fd, true)?;
     }
-    sockopt::set_socket_reuseaddr(&fd, options.reuse_address)?;
+    system::set_reuse(&fd, options.reuse_address)?;
     // What is accepted inherits it: a system call less for each connection.
     sockopt::set_tcp_nodelay(&fd, true)?;
     keep_alive(&fd)?;
     if let Some(max_bytes) = options.unsent_max_bytes {
-        stream::set_unsent_max(&fd, max_bytes)?;
+        system::set_unsent_max(&fd, max_bytes)?;
     }
     net::bind(&fd, &address)?;
     listen(&fd, options)?;

@@ -2,7 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
@@ -47,6 +47,11 @@ impl Inbox {
         Ok(Self { name: name.to_owned(), bell })
     }
 
+    /// Returns what is readable while there is something to accept.
+    pub(crate) fn bell(&self) -> &OwnedFd {
+        &self.bell
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -72,12 +77,6 @@ impl Inbox {
         }
         rustix::io::write(&self.bell, &1u64.to_ne_bytes())?;
         Ok(())
-    }
-}
-
-impl AsFd for Inbox {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
     }
 }
 

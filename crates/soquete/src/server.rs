@@ -83,6 +83,7 @@ impl Server {
     ///
     /// # Errors
     /// What the wait for descriptors can say; a failing connection is no error of the server.
+    #[cfg(unix)]
     pub fn run<H: Handler>(mut self, mut handler: H) -> Result<(), Error> {
         while !self.hub.is_stopped() {
             self.hub.turn(None, &mut handler)?;

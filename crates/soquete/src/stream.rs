@@ -2,21 +2,25 @@
 
 mod close;
 mod connect;
+#[cfg(unix)]
 mod descriptors;
 mod exact;
 mod peer;
+#[cfg(unix)]
 mod urgent;
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
-use rustix::net::{self, AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType};
+use rustix::net::{self, RecvFlags, SocketType};
 
+use crate::system;
 pub use close::Closed;
+#[cfg(unix)]
 pub use descriptors::{DESCRIPTORS_MAX, Handed};
 pub use peer::Peer;
 
@@ -68,7 +72,7 @@ impl Cut {
     }
 
     /// Reads behind what is in `input`, as much as it has room for.
-    #[cfg(feature = "tokio")]
+    #[cfg(all(unix, feature = "tokio"))]
     pub(crate) fn receive_behind(self, socket: impl AsFd, input: &mut Vec<u8>) -> io::Result<usize> {
         let max_bytes = input.capacity() - input.len();
         whole(net::recv(socket, rustix::buffer::spare_capacity(input), self.flags())?.1, max_bytes)
@@ -78,7 +82,7 @@ impl Cut {
     fn flags(self) -> RecvFlags {
         match self {
             Self::Octets => RecvFlags::empty(),
-            Self::Packets => RecvFlags::TRUNC,
+            Self::Packets => system::REAL_LEN,
         }
     }
 }
@@ -89,7 +93,9 @@ impl Stream {
     /// # Errors
     ///
     /// EMFILE or ENFILE when no descriptor is left.
+    #[cfg(unix)]
     pub fn pair() -> io::Result<(Self, Self)> {
+        use rustix::net::{AddressFamily, SocketFlags};
         let (one, other) = net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         Ok((Self::octets(one), Self::octets(other)))
     }
@@ -144,7 +150,7 @@ impl Stream {
     ///
     /// EOPNOTSUPP for a stream that is not TCP.
     pub fn set_unsent_max(&self, max_bytes: u32) -> io::Result<()> {
-        set_unsent_max(self, max_bytes)
+        system::set_unsent_max(self, max_bytes)
     }
 
     /// Ends one direction or both; a read or write that blocks in another thread wakes up.
@@ -205,7 +211,7 @@ pub(crate) fn send(socket: impl AsFd, octets: &[u8]) -> io::Result<usize> {
         // As a packet it would be read as the end.
         return Ok(0);
     }
-    Ok(net::send(socket, octets, SendFlags::NOSIGNAL)?)
+    Ok(net::send(socket, octets, system::NO_SIGNAL)?)
 }
 
 pub(crate) fn shutdown(socket: impl AsFd, how: Shutdown) -> io::Result<()> {
@@ -220,10 +226,6 @@ pub(crate) fn shutdown(socket: impl AsFd, how: Shutdown) -> io::Result<()> {
 /// Says how long a packet over Unix may be. The kernel sets 32 octets apart of the buffer for sending (`af_unix.c`).
 pub(crate) fn packet_max_bytes(socket: &OwnedFd) -> Option<usize> {
     sockopt::socket_send_buffer_size(socket).ok().map(|size| size.saturating_sub(32))
-}
-
-pub(crate) fn set_unsent_max(fd: &impl AsFd, max_bytes: u32) -> io::Result<()> {
-    socket2::SockRef::from(fd).set_tcp_notsent_lowat(max_bytes)
 }
 
 impl Read for &Stream {
@@ -241,8 +243,7 @@ impl Write for &Stream {
         if bufs.iter().all(|buf| buf.is_empty()) {
             return Ok(0);
         }
-        let mut nothing = SendAncillaryBuffer::default();
-        Ok(net::sendmsg(&self.fd, bufs, &mut nothing, SendFlags::NOSIGNAL)?)
+        system::send_vectored(&self.fd, bufs)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -270,17 +271,8 @@ impl Write for Stream {
     }
 }
 
-impl AsFd for Stream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-impl AsRawFd for Stream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
-    }
-}
+system::descriptor!(Stream, |stream| &stream.fd);
+system::numbered_descriptor!(Stream);
 
 impl From<OwnedFd> for Stream {
     /// Takes over a connected socket of any kind: one that was inherited, say. What is no socket fails at the first use.
@@ -300,6 +292,8 @@ impl From<Stream> for OwnedFd {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fd::RawFd;
+
     use super::*;
 
     #[test]

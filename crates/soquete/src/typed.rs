@@ -39,10 +39,12 @@ mod octets;
 pub use answer::{Answering, Responder};
 pub use mismatch::Mismatch;
 
+#[cfg(unix)]
 use crate::hub::{ConnectionId, Handler, Hub, Pushed};
 use crate::{Cause, Client, Error, Operation, Outcome};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+#[cfg(unix)]
 use soquete_proto::handshake::EventHead;
 use std::fmt;
 use std::time::Duration;
@@ -161,6 +163,7 @@ impl Outcome {
     }
 }
 
+#[cfg(unix)]
 impl Hub {
     /// Sends an event to the subscription that request `id` of a connection made; as [`push`](Hub::push).
     ///

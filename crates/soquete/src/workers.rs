@@ -150,7 +150,7 @@ impl Workers {
             let has_room = self.children.len() < self.options.workers_max;
             let is_short = match has_room.then(|| self.listener.accept()) {
                 Some(Ok((stream, peer))) => !self.start(stream, peer, &mut on_event),
-                Some(Err(error)) => crate::hub::is_full(&error),
+                Some(Err(error)) => crate::system::is_full(&error),
                 None => false,
             };
             if self.wait(has_room && !is_short, is_short.then_some(PAUSE))? {

@@ -2,7 +2,8 @@
 
 use crate::Stream;
 use crate::hub::PACKET_MAX_BYTES;
-use crate::stream::{Cut, set_unsent_max};
+use crate::stream::Cut;
+use crate::system::set_unsent_max;
 use rustix::net::{AddressFamily, RecvFlags, sockopt};
 use std::io;
 use std::net::Shutdown;

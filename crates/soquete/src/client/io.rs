@@ -3,10 +3,10 @@
 use super::link::Link;
 use super::{Client, Codec, FLUSH_AT_BYTES, options};
 use crate::hub::PACKET_MAX_BYTES;
-use crate::{Cause, Clock, Error, Operation, Stream};
+use crate::{Cause, Clock, Error, Operation, Stream, system};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, send};
+use rustix::net::{RecvFlags, send};
 use std::time::Duration;
 
 impl Client {
@@ -85,7 +85,7 @@ impl Client {
             let Some(Link::Stream(stream)) = &self.link else { return Err(self.closed(Operation::Send)) };
             let piece = if stream.keeps_packets() && self.is_frames() { PACKET_MAX_BYTES } else { usize::MAX };
             let piece = &self.out[*sent..self.out.len().min(sent.saturating_add(piece))];
-            match send(stream, piece, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            match send(stream, piece, system::NO_SIGNAL | system::SEND_NOW) {
                 Ok(len) => *sent += len,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.wait_for_room(timeout)?,
@@ -111,7 +111,7 @@ impl Client {
         if fds[0].revents().contains(PollFlags::IN) {
             let keeps_packets = stream.keeps_packets();
             let room = if keeps_packets { self.input.message_room(usize::MAX) } else { self.input.more_room() };
-            if let Ok(len) = receive(stream, room, RecvFlags::DONTWAIT) {
+            if let Ok(len) = receive(stream, room, system::RECEIVE_NOW) {
                 self.input.filled(len);
                 self.heard_at = Clock::now();
             }
@@ -123,13 +123,13 @@ impl Client {
 /// Receives once; a packet that is longer than the room is an error.
 #[inline]
 fn receive(stream: &Stream, room: &mut [u8], flags: RecvFlags) -> Result<usize, Errno> {
-    stream.cut().receive(stream, room, flags).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
+    stream.cut().receive(stream, room, flags).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::INVAL))
 }
 
 fn receive_spinning(stream: &Stream, room: &mut [u8], spin: Duration) -> Option<Result<usize, Errno>> {
     let until = if spin.is_zero() { return None } else { Clock::now() + spin };
     while Clock::now() < until {
-        match receive(stream, room, RecvFlags::DONTWAIT) {
+        match receive(stream, room, system::RECEIVE_NOW) {
             Err(Errno::AGAIN | Errno::INTR) => std::hint::spin_loop(),
             result => return Some(result),
         }
@@ -151,6 +151,13 @@ fn receive_within(stream: &Stream, room: &mut [u8], timeout: Option<Duration>) -
         }
         match receive(stream, room, RecvFlags::empty()) {
             Err(Errno::INTR) => {}
+            // There a client's stream does not block; where there is a deadline, the wait is above.
+            #[cfg(windows)]
+            Err(Errno::AGAIN) if deadline.is_none() => {
+                poll(&mut [PollFd::new(stream, PollFlags::IN)], None)?;
+            }
+            #[cfg(windows)]
+            Err(Errno::AGAIN) => {}
             result => return result,
         }
     }

@@ -4,10 +4,10 @@ use super::{Client, Codec};
 use crate::datagram::{Carrier, call_bytes};
 use crate::{Clock, Datagram, DatagramOptions, Endpoint, Error, Operation, Stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::AsFd;
 use rustix::io::Errno;
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// How long [`Client::finish`] waits for the server to say that all has arrived, where the client has no timeout.

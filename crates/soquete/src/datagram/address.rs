@@ -1,16 +1,15 @@
 //! Where a datagram came from.
 
 use std::fmt;
-use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrLike, SockaddrStorage, UnixAddr, recvmsg};
-use rustix::net::{SocketAddrAny, SocketAddrUnix};
+use rustix::net::SocketAddrAny;
+#[cfg(unix)]
+use rustix::net::SocketAddrUnix;
 
-use super::{Arrival, Control};
-use crate::stream::whole;
-use crate::{Cause, Endpoint, Error, Operation, Peer, UnixName, resolve};
+#[cfg(unix)]
+use crate::UnixName;
+use crate::{Cause, Endpoint, Error, Operation, resolve};
 
 /// Where a datagram came from, or goes to, as the kernel has it: an IP address and a port, or the name of a Unix socket.
 ///
@@ -33,10 +32,13 @@ impl Address {
         let failed = Operation::Resolve.failed(endpoint);
         match endpoint {
             Endpoint::Udp { host, port, .. } => Ok(Self(Some(resolve::resolve(host, *port)?[0].into()))),
+            #[cfg(unix)]
             Endpoint::Unixgram(name) => match name.socket_addr() {
                 Ok(address) => Ok(Self(Some(address.into()))),
                 Err(errno) => Err(failed(Cause::from(errno))),
             },
+            #[cfg(windows)]
+            Endpoint::Unixgram(_) => Err(failed(crate::system::NOT_HERE)),
             _ => Err(failed(Cause::Misuse("only udp: and unixgram: have an address of datagrams"))),
         }
     }
@@ -57,10 +59,13 @@ impl Address {
     #[must_use]
     pub fn endpoint(&self) -> Option<Endpoint> {
         let address = self.0.clone()?;
-        if let Some(address) = self.socket_addr() {
-            return Some(Endpoint::udp(address));
+        match SocketAddr::try_from(address.clone()) {
+            Ok(address) => Some(Endpoint::udp(address)),
+            #[cfg(unix)]
+            Err(_) => Some(Endpoint::Unixgram(UnixName::of(&SocketAddrUnix::try_from(address).ok()?))),
+            #[cfg(windows)]
+            Err(_) => None,
         }
-        Some(Endpoint::Unixgram(UnixName::of(&SocketAddrUnix::try_from(address).ok()?)))
     }
 
     pub(super) fn kernel(&self) -> Option<&SocketAddrAny> {
@@ -87,57 +92,6 @@ impl fmt::Display for Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Address({self})")
-    }
-}
-
-/// Receives a Unix datagram with its sender's name and, as the kernel vouches for it, process.
-pub(super) fn receive_unix(socket: &OwnedFd, buf: &mut [u8], is_peek: bool) -> io::Result<Arrival> {
-    let mut flags = MsgFlags::MSG_TRUNC | MsgFlags::MSG_CMSG_CLOEXEC;
-    flags.set(MsgFlags::MSG_PEEK, is_peek);
-    let max_bytes = buf.len();
-    loop {
-        match receive_message(socket, buf, flags) {
-            Err(nix::Error::EINTR) => {}
-            Err(errno) => return Err(errno.into()),
-            Ok(arrival) => {
-                whole(arrival.len_bytes, max_bytes)?;
-                return Ok(arrival);
-            }
-        }
-    }
-}
-
-fn receive_message(socket: &OwnedFd, buf: &mut [u8], flags: MsgFlags) -> nix::Result<Arrival> {
-    let mut control = Control::EMPTY;
-    let mut slices = [IoSliceMut::new(buf)];
-    let message = recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut slices, Some(&mut control.0), flags)?;
-    let mut peer = Peer::Outside;
-    for told in message.cmsgs()? {
-        if let ControlMessageOwned::ScmCredentials(sender) = told
-            && sender.pid() != 0
-        {
-            peer = Peer::Unix { pid: sender.pid().unsigned_abs(), uid: sender.uid(), gid: sender.gid() };
-        }
-    }
-    let from = message.address.as_ref().and_then(name_of);
-    Ok(Arrival { len_bytes: message.bytes, from: Address(from.map(Into::into)), peer })
-}
-
-/// Gives the IP address and port of an address in the form of nix; `None` for another kind, or none.
-pub(super) fn ip_of(address: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = address.as_sockaddr_in().map(|&address| SocketAddr::V4(address.into()));
-    v4.or_else(|| address.as_sockaddr_in6().map(|&address| SocketAddr::V6(address.into())))
-}
-
-fn name_of(address: &UnixAddr) -> Option<SocketAddrUnix> {
-    if address.len() <= 2 {
-        // A sender without a name. Of length 0, as the kernel leaves it, every other question would panic.
-        return None;
-    }
-    match (address.path(), address.as_abstract()) {
-        (Some(path), _) => SocketAddrUnix::new(path).ok(),
-        (None, Some(name)) => SocketAddrUnix::new_abstract_name(name).ok(),
-        (None, None) => None,
     }
 }
 

@@ -1,7 +1,6 @@
 //! A client's session over datagrams: a socket, and the channel that makes a connection of it.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -100,11 +99,7 @@ impl Carrier {
     }
 }
 
-impl AsFd for Carrier {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-}
+crate::system::descriptor!(Carrier, |carrier| &carrier.socket);
 
 /// Where what a channel says goes to the kernel.
 #[derive(Debug, Default)]

@@ -1,19 +1,17 @@
 //! Taking an address for datagrams, or aiming at one.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicBool;
 
-use nix::sys::socket::sockopt::UdpGroSegment;
-use rustix::io::{Errno, FdFlags, fcntl_setfd};
-use rustix::net::{
-    self, AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, ipproto, netdevice, sockopt,
-};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 
+#[cfg(unix)]
+use super::unixgram;
 use super::{Address, Datagram};
-use crate::listener::path::{self, OwnedPath};
-use crate::{Cause, Endpoint, Error, ListenOptions, Operation, UdpOptions, UnixName, listener, resolve};
+use crate::system::{self, OwnedPath};
+use crate::{Cause, Endpoint, Error, ListenOptions, Operation, UdpOptions, listener, resolve};
 
 /// How a socket of datagrams is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,13 +51,9 @@ impl Datagram {
                 let addresses = resolve::resolve(host, *port)?;
                 bind_udp(addresses[0], udp).map_err(Cause::from).map(|fd| (None, fd))
             }
-            Endpoint::Unixgram(UnixName::Path(path)) => {
-                path::bind(path, options.mode).map(|(fd, path)| (Some(path), fd))
-            }
-            Endpoint::Unixgram(name @ UnixName::Abstract(_)) => {
-                bind_abstract(name).map_err(Cause::from).map(|fd| (None, fd))
-            }
-            _ => Err(NOT_OF_DATAGRAMS),
+            #[cfg(unix)]
+            Endpoint::Unixgram(name) => unixgram::bind(name, options.mode),
+            other => Err(no_datagrams(other)),
         };
         let opened = bound.and_then(|(path, fd)| Self::over(path, fd, None, endpoint, options));
         opened.map_err(Operation::Bind.failed(endpoint))
@@ -79,42 +73,12 @@ impl Datagram {
         let to = Address::of(endpoint)?;
         let opened = match endpoint {
             Endpoint::Udp { options: udp, .. } => connect_udp(endpoint, &to, udp).map(|(fd, aim)| (None, fd, aim)),
-            Endpoint::Unixgram(name) => connect_unix(name).map(|(path, fd)| (path, fd, None)),
-            _ => Err(NOT_OF_DATAGRAMS),
+            #[cfg(unix)]
+            Endpoint::Unixgram(name) => unixgram::connect(name).map(|(path, fd)| (path, fd, None)),
+            other => Err(no_datagrams(other)),
         };
         let opened = opened.and_then(|(path, fd, aim)| Self::over(path, fd, aim, endpoint, options));
         opened.map_err(Operation::Connect.failed(endpoint))
-    }
-
-    /// Takes over a socket of datagrams, such as one inherited from systemd.
-    ///
-    /// It goes on to block or not as it did, and programs that this process executes do not inherit it. The file of a Unix
-    /// path is left when it is dropped: it belongs to who bound it. A Unix socket without a name is shown as `unixgram:@`.
-    ///
-    /// # Errors
-    ///
-    /// [`Cause::Misuse`] when the descriptor is no socket of UDP or Unix datagrams.
-    pub fn from_fd(fd: OwnedFd) -> Result<Self, Error> {
-        let taken = match sockopt::socket_type(&fd) {
-            Ok(SocketType::DGRAM) => Self::over_inherited(fd),
-            _ => Err(NOT_A_SOCKET),
-        };
-        taken.map_err(|cause| Error::without_address(Operation::Bind, cause))
-    }
-
-    fn over_inherited(fd: OwnedFd) -> Result<Self, Cause> {
-        let local = match sockopt::socket_domain(&fd)? {
-            AddressFamily::UNIX => {
-                sockopt::set_socket_passcred(&fd, true)?;
-                let named = Address::new(Some(net::getsockname(&fd)?)).endpoint();
-                named.unwrap_or(Endpoint::Unixgram(UnixName::Abstract(String::new())))
-            }
-            AddressFamily::INET | AddressFamily::INET6 => Endpoint::udp(net::getsockname(&fd)?.try_into()?),
-            _ => return Err(NOT_A_SOCKET),
-        };
-        fcntl_setfd(&fd, FdFlags::CLOEXEC)?;
-        let joins = nix::sys::socket::getsockopt(&fd, UdpGroSegment) == Ok(true);
-        Ok(Self { path: None, fd, local, aim: None, joins, is_ended: AtomicBool::new(false) })
     }
 
     fn over(
@@ -124,14 +88,7 @@ impl Datagram {
         endpoint: &Endpoint,
         options: &DatagramOptions,
     ) -> Result<Self, Cause> {
-        if let Endpoint::Unixgram(_) = endpoint {
-            // Each datagram then tells the process that sent it.
-            sockopt::set_socket_passcred(&fd, true)?;
-        }
-        // Beyond its bound the kernel lets only root go; what it gives is what there is.
-        if sockopt::set_socket_recv_buffer_size_force(&fd, options.receive_buffer_bytes).is_err() {
-            sockopt::set_socket_recv_buffer_size(&fd, options.receive_buffer_bytes)?;
-        }
+        system::set_receive_buffer(&fd, options.receive_buffer_bytes)?;
         let own = net::getsockname(&fd)?;
         let mut local = Address::new(Some(own)).endpoint().unwrap_or_else(|| endpoint.clone());
         if let (Endpoint::Udp { options: local, .. }, Endpoint::Udp { options: asked, .. }) = (&mut local, endpoint)
@@ -145,30 +102,36 @@ impl Datagram {
     }
 }
 
-const NOT_A_SOCKET: Cause = Cause::Misuse("the descriptor is no socket of UDP or Unix datagrams");
-
-const NOT_OF_DATAGRAMS: Cause = Cause::Misuse("only udp: and unixgram: carry datagrams");
+/// Says why there are no datagrams at an endpoint of another kind.
+fn no_datagrams(endpoint: &Endpoint) -> Cause {
+    match endpoint {
+        Endpoint::Unixgram(_) => system::NOT_HERE,
+        _ => Cause::Misuse("only udp: and unixgram: carry datagrams"),
+    }
+}
 
 fn bind_udp(address: SocketAddr, options: &UdpOptions) -> rustix::io::Result<OwnedFd> {
     let fd = udp_socket(address.ip(), options)?;
+    let mut at = address;
     if address.ip().is_multicast() {
         sockopt::set_socket_reuseaddr(&fd, true)?;
         join(&fd, address.ip(), options)?;
+        at = system::group_bind(address);
     }
-    net::bind(&fd, &address)?;
+    net::bind(&fd, &at)?;
     Ok(fd)
 }
 
 /// Makes a socket of UDP with what the endpoint says about sending.
 fn udp_socket(ip: IpAddr, options: &UdpOptions) -> rustix::io::Result<OwnedFd> {
     let family = if ip.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let fd = net::socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, Some(ipproto::UDP))?;
+    let fd = system::socket(family, SocketType::DGRAM, SocketFlags::empty(), Some(ipproto::UDP))?;
     sockopt::set_socket_broadcast(&fd, options.broadcast)?;
     if ip.is_ipv6() {
         sockopt::set_ipv6_v6only(&fd, true)?;
     }
     if let (Some(_), IpAddr::V4(group)) = (&options.interface, ip) {
-        sockopt::set_ip_multicast_if_with_ifindex(&fd, &group, &Ipv4Addr::UNSPECIFIED, interface(&fd, options)?)?;
+        system::send_by(&fd, &group, interface(&fd, options)?)?;
     } else if let (Some(_), IpAddr::V6(_)) = (&options.interface, ip) {
         sockopt::set_ipv6_multicast_if(&fd, interface(&fd, options)?)?;
     }
@@ -184,13 +147,13 @@ fn udp_socket(ip: IpAddr, options: &UdpOptions) -> rustix::io::Result<OwnedFd> {
 
 /// Gives the number of the interface that the options name; 0, the kernel's own choice, where they name none.
 fn interface(fd: &OwnedFd, options: &UdpOptions) -> rustix::io::Result<u32> {
-    options.interface.as_ref().map_or(Ok(0), |name| netdevice::name_to_index(fd, name))
+    options.interface.as_ref().map_or(Ok(0), |name| system::interface(fd, name))
 }
 
 fn join(fd: &OwnedFd, group: IpAddr, options: &UdpOptions) -> rustix::io::Result<()> {
     let interface = interface(fd, options)?;
     match group {
-        IpAddr::V4(group) => sockopt::set_ip_add_membership_with_ifindex(fd, &group, &Ipv4Addr::UNSPECIFIED, interface),
+        IpAddr::V4(group) => system::join(fd, &group, interface),
         IpAddr::V6(group) => sockopt::set_ipv6_add_membership(fd, &group, interface),
     }
 }
@@ -208,37 +171,4 @@ fn connect_udp(endpoint: &Endpoint, to: &Address, options: &UdpOptions) -> Resul
     }
     net::connect(&fd, &address)?;
     Ok((fd, None))
-}
-
-fn bind_abstract(name: &UnixName) -> rustix::io::Result<OwnedFd> {
-    let fd = unix_socket()?;
-    net::bind(&fd, &name.socket_addr()?)?;
-    Ok(fd)
-}
-
-fn connect_unix(name: &UnixName) -> Result<(Option<OwnedPath>, OwnedFd), Cause> {
-    let (path, fd) = match name {
-        UnixName::Path(_) => {
-            let (fd, path) = path::bind(&answer_path(), None)?;
-            (Some(path), fd)
-        }
-        UnixName::Abstract(_) => {
-            let fd = unix_socket()?;
-            // Without a name the kernel chooses one.
-            net::bind(&fd, &SocketAddrAny::from(SocketAddrUnix::new_unnamed()))?;
-            (None, fd)
-        }
-    };
-    net::connect(&fd, &name.socket_addr()?)?;
-    Ok((path, fd))
-}
-
-/// Makes up a path that nobody has.
-fn answer_path() -> PathBuf {
-    let name = format!("soquete-{}-{:016x}.sock", std::process::id(), crate::entropy::random_u64());
-    std::env::temp_dir().join(name)
-}
-
-fn unix_socket() -> rustix::io::Result<OwnedFd> {
-    net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)
 }

@@ -1,14 +1,19 @@
 //! Many datagrams a system call: the kernel cuts what is sent (UDP_SEGMENT) and joins what arrives (UDP_GRO).
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 
-use nix::sys::socket::sockopt::UdpGroSegment;
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt};
 use rustix::io::Errno;
+#[cfg(unix)]
+use {
+    super::message::{self, Control, ip_of},
+    nix::sys::socket::sockopt::UdpGroSegment,
+    nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt},
+    std::io::{IoSlice, IoSliceMut},
+    std::os::fd::AsRawFd,
+};
 
-use super::{Address, Control, DATAGRAM_MAX_BYTES, Datagram, Via};
+use super::{Address, DATAGRAM_MAX_BYTES, Datagram, Via};
 use crate::Endpoint;
 use crate::stream::whole;
 
@@ -94,6 +99,13 @@ impl Datagram {
         Ok(sent)
     }
 
+    /// Says that the kernel does not cut.
+    #[cfg(windows)]
+    fn send_at_once(&self, _: &[u8], _: u16, _: Option<SocketAddr>) -> io::Result<usize> {
+        Err(Errno::OPNOTSUPP.into())
+    }
+
+    #[cfg(unix)]
     fn send_at_once(&self, chunk: &[u8], segment_len_bytes: u16, to: Option<SocketAddr>) -> io::Result<usize> {
         let cut = [ControlMessage::UdpGsoSegments(&segment_len_bytes)];
         let to = to.map(SockaddrStorage::from);
@@ -137,11 +149,13 @@ impl Datagram {
         if self.joins != joins {
             self.joins = joins;
             // One at a time is right, too.
+            #[cfg(unix)]
             let _ = setsockopt(&self.fd, UdpGroSegment, &joins);
         }
     }
 
     /// Says whether datagrams may come joined.
+    #[cfg(unix)]
     pub(crate) fn joins_segments(&self) -> bool {
         self.joins
     }
@@ -160,8 +174,9 @@ impl Datagram {
 
     /// Receives as [`receive_segments`](Datagram::receive_segments); says as well how an answer is to go, if the kernel tells.
     pub(crate) fn receive_segments_via(&self, buf: &mut [u8]) -> io::Result<(Segments, Option<Via>)> {
+        #[cfg(unix)]
         if let Endpoint::Unixgram(_) = self.local {
-            let arrival = super::address::receive_unix(&self.fd, buf, false)?;
+            let arrival = message::receive_unix(&self.fd, buf, false)?;
             self.check_open(arrival.len_bytes)?;
             let (len_bytes, from) = (arrival.len_bytes, arrival.from);
             return Ok((Segments { len_bytes, segment_len_bytes: len_bytes, from }, None));
@@ -176,6 +191,15 @@ impl Datagram {
         Ok((segments, via))
     }
 
+    /// Receives one: the kernel does not join, nor tell.
+    #[cfg(windows)]
+    fn receive_joined(&self, buf: &mut [u8]) -> io::Result<(Segments, Option<Via>)> {
+        let (_, len_bytes, from) = rustix::net::recvfrom(&self.fd, buf, rustix::net::RecvFlags::empty())?;
+        self.check_open(len_bytes)?;
+        Ok((Segments { len_bytes, segment_len_bytes: len_bytes, from: Address::new(from) }, None))
+    }
+
+    #[cfg(unix)]
     fn receive_joined(&self, buf: &mut [u8]) -> io::Result<(Segments, Option<Via>)> {
         let mut control = Control::EMPTY;
         let mut slices = [IoSliceMut::new(buf)];
@@ -192,7 +216,7 @@ impl Datagram {
                 told => via = via.or(Via::of(&told)),
             }
         }
-        let from = message.address.as_ref().and_then(super::address::ip_of);
+        let from = message.address.as_ref().and_then(ip_of);
         let from = Address::new(from.map(Into::into));
         Ok((Segments { len_bytes: message.bytes, segment_len_bytes, from }, via))
     }
@@ -207,7 +231,11 @@ pub(crate) fn call_bytes(segment_len_bytes: usize) -> usize {
 /// Tells an error that one datagram a call does not meet: EINVAL and EMSGSIZE of a kernel that does not cut, or not into
 /// such segments, EIO of a network that cannot compute checksums.
 fn is_of_the_cut(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::INVAL | Errno::MSGSIZE | Errno::IO | Errno::OPNOTSUPP))
+    match Errno::from_io_error(error) {
+        #[cfg(unix)]
+        Some(Errno::IO) => true,
+        errno => matches!(errno, Some(Errno::INVAL | Errno::MSGSIZE | Errno::OPNOTSUPP)),
+    }
 }
 
 #[cfg(test)]

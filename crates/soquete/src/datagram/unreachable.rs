@@ -6,7 +6,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
 
-use super::{Address, Control, Datagram};
+use super::message::{Control, ip_of};
+use super::{Address, Datagram};
 
 impl Datagram {
     /// Has the kernel keep what routers and machines answer of datagrams that they could not deliver, for
@@ -64,7 +65,7 @@ fn take_error(socket: &OwnedFd) -> nix::Result<Option<(Address, io::Error)>> {
         if let ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) = told {
             let errno = i32::try_from(error.ee_errno).unwrap_or_default();
             // Only with such an error is there an address.
-            let to = message.address.as_ref().and_then(super::address::ip_of);
+            let to = message.address.as_ref().and_then(ip_of);
             return Ok(to.map(|to| (Address::from(to), io::Error::from_raw_os_error(errno))));
         }
     }

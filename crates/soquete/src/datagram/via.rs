@@ -10,8 +10,8 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
 };
 
-use super::address::ip_of;
-use super::{Address, Arrival, Control, Datagram, check_len, whole};
+use super::message::{Control, ip_of};
+use super::{Address, Arrival, Datagram, check_len, whole};
 use crate::Peer;
 
 /// An address of this machine, and the number of the network interface for one that means something there alone.

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 
 use super::{Cause, Error, Operation};
 
-/// Each errno a socket call is known to give, in a few words.
+/// Each errno a socket call is known to give on Linux and Windows, in a few words.
 const WORDS: &[(Errno, &str)] = &[
     (Errno::ACCESS, "permission denied"),
     (Errno::ADDRINUSE, "address in use"),
@@ -20,7 +20,6 @@ const WORDS: &[(Errno, &str)] = &[
     (Errno::HOSTUNREACH, "no route to host"),
     (Errno::INTR, "interrupted"),
     (Errno::INVAL, "invalid argument"),
-    (Errno::IO, "input or output error"),
     (Errno::ISCONN, "already connected"),
     (Errno::LOOP, "too many symbolic links"),
     (Errno::MFILE, "too many open files in this process"),
@@ -28,21 +27,30 @@ const WORDS: &[(Errno, &str)] = &[
     (Errno::NAMETOOLONG, "name too long"),
     (Errno::NETDOWN, "network is down"),
     (Errno::NETUNREACH, "network unreachable"),
-    (Errno::NFILE, "too many open files on this machine"),
     (Errno::NOBUFS, "no buffer space left"),
-    (Errno::NOENT, "no such file or folder"),
-    (Errno::NOMEM, "out of memory"),
-    (Errno::NOSPC, "no space left on the file system"),
     (Errno::NOTCONN, "not connected"),
-    (Errno::NOTDIR, "a part of the path is no folder"),
     (Errno::NOTSOCK, "not a socket"),
-    (Errno::PERM, "operation not permitted"),
-    (Errno::PIPE, "the peer has closed the connection"),
     (Errno::PROTOTYPE, "a socket of another kind"),
-    (Errno::ROFS, "read-only file system"),
     (Errno::SHUTDOWN, "shut down by this program"),
     (Errno::TIMEDOUT, "connection timed out"),
 ];
+
+/// Those that Windows does not have.
+#[cfg(unix)]
+const WORDS_OF_UNIX: &[(Errno, &str)] = &[
+    (Errno::IO, "input or output error"),
+    (Errno::NFILE, "too many open files on this machine"),
+    (Errno::NOENT, "no such file or folder"),
+    (Errno::NOMEM, "out of memory"),
+    (Errno::NOSPC, "no space left on the file system"),
+    (Errno::NOTDIR, "a part of the path is no folder"),
+    (Errno::PERM, "operation not permitted"),
+    (Errno::PIPE, "the peer has closed the connection"),
+    (Errno::ROFS, "read-only file system"),
+];
+
+#[cfg(windows)]
+const WORDS_OF_UNIX: &[(Errno, &str)] = &[];
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,7 +83,7 @@ fn write_io(f: &mut fmt::Formatter<'_>, error: &io::Error) -> fmt::Result {
     let Some(errno) = Errno::from_io_error(error) else {
         return write!(f, "{error}");
     };
-    match WORDS.iter().find(|(known, _)| *known == errno) {
+    match WORDS.iter().chain(WORDS_OF_UNIX).find(|(known, _)| *known == errno) {
         Some((_, words)) => f.write_str(words),
         None => write!(f, "{} (os error {})", error.kind(), errno.raw_os_error()),
     }
@@ -102,6 +110,13 @@ impl Error {
         }
     }
 
+    /// Names the tools of Windows nowhere, since nobody has tried them.
+    #[cfg(windows)]
+    fn act_on(&self, errno: Errno) -> Option<&'static str> {
+        if errno == Errno::MSGSIZE { self.act_on_length() } else { None }
+    }
+
+    #[cfg(unix)]
     fn act_on(&self, errno: Errno) -> Option<&'static str> {
         let scheme = self.scheme();
         let binds = matches!(self.operation(), Operation::Bind | Operation::Listen);
@@ -195,8 +210,9 @@ mod tests {
 
     #[test]
     fn no_errno_is_listed_twice() {
-        for (place, (errno, _)) in WORDS.iter().enumerate() {
-            assert!(!WORDS[..place].iter().any(|(other, _)| other == errno), "{errno:?}");
+        let words = [WORDS, WORDS_OF_UNIX].concat();
+        for (place, (errno, _)) in words.iter().enumerate() {
+            assert!(!words[..place].iter().any(|(other, _)| other == errno), "{errno:?}");
         }
     }
 

@@ -4,7 +4,8 @@ use super::connection::{Connection, Wire};
 use super::poller::Interest;
 use super::port::Port;
 use super::service::Service;
-use super::{ConnectionId, Ending, Framing, Handler, Hub, Slot};
+use super::{ConnectionId, Ending, Framing, Handler, Hub, PAUSE, Slot};
+use crate::system::is_full;
 use crate::{Datagram, DatagramOptions, Endpoint, Error, ListenOptions, Listener, Operation, Peer, Stream};
 use rustix::fd::{AsFd, OwnedFd};
 use std::io;
@@ -15,9 +16,6 @@ const ACCEPT_MAX: u32 = 32;
 
 /// Turns that found as many newcomers as they looked for, before the next looks for twice as many.
 const STEP: u32 = 8;
-
-/// How long the loop waits when not even the reserved descriptor is left.
-pub(super) const PAUSE: Duration = Duration::from_millis(10);
 
 impl Hub {
     /// Adds a service; its endpoints come by [`listen`](Hub::listen). Returns its number, counted from 0.
@@ -189,15 +187,6 @@ fn burst(streak: u32) -> u32 {
 /// Opens the descriptor that is given up for a moment when there is no other.
 pub(super) fn reserve() -> Option<OwnedFd> {
     std::fs::File::open("/dev/null").ok().map(OwnedFd::from)
-}
-
-pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(
-        rustix::io::Errno::from_io_error(error),
-        Some(
-            rustix::io::Errno::MFILE | rustix::io::Errno::NFILE | rustix::io::Errno::NOBUFS | rustix::io::Errno::NOMEM
-        )
-    )
 }
 
 #[cfg(test)]

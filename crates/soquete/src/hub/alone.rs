@@ -2,13 +2,11 @@
 
 use super::connection::{Connection, Lent, Turn, Wire};
 use super::mailbox::Letter;
-use super::service::Service;
-use super::{ConnectionId, Ending, Framing, Handler, Hub, Limits, Shared, Slot, TICK};
+use super::{ConnectionId, Ending, Handler, Limits, Shared, TICK};
 use crate::server::GOODBYE_TIMEOUT;
-use crate::{Clock, Error, Listener, Operation, Peer, Stream, ready};
+use crate::{Clock, Error, Listener, Operation, Peer, Stream, ready, system};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::BorrowedFd;
-use soquete_proto::server::Options;
 use std::io;
 use std::time::Duration;
 
@@ -25,6 +23,7 @@ pub(crate) enum Beside<'a> {
     /// Others wait here for their turn.
     Queue(&'a Listener),
     /// Readable once this is to end.
+    #[cfg(unix)]
     Signal(BorrowedFd<'a>),
 }
 
@@ -40,11 +39,21 @@ struct Talk {
 }
 
 impl Alone {
+    /// Takes over what serves one service.
+    pub(super) fn over(shared: Shared, limits: Limits) -> Self {
+        Alone { shared, limits, served: 0 }
+    }
+
     /// Makes what serves one service.
-    pub(crate) fn new(framing: Framing, options: Options, limits: Limits) -> io::Result<Self> {
+    #[cfg(unix)]
+    pub(crate) fn new(
+        framing: super::Framing,
+        options: soquete_proto::server::Options,
+        limits: Limits,
+    ) -> io::Result<Self> {
         let mut shared = Shared::new()?;
-        shared.services.push(Service::new(framing, options));
-        Ok(Alone { shared, limits, served: 0 })
+        shared.services.push(super::service::Service::new(framing, options));
+        Ok(Self::over(shared, limits))
     }
 
     /// Serves who comes, one after the other, until it is stopped. The listener does not block.
@@ -56,7 +65,7 @@ impl Alone {
                 Ok((stream, peer)) => drop(self.serve(stream, peer, &Beside::Queue(&listener), handler)?),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait_for(Some(&listener), TICK)?,
                 // Descriptors or memory ran out for a while; looking at the listener would turn in circles.
-                Err(error) if super::accept::is_full(&error) => self.wait_for(None, super::accept::PAUSE)?,
+                Err(error) if system::is_full(&error) => self.wait_for(None, super::PAUSE)?,
                 // It belongs to a connection that is gone again.
                 Err(_) => {}
             }
@@ -190,7 +199,7 @@ impl Alone {
     fn deliver<H: Handler>(&mut self, letter: &Letter, talk: Option<&mut Talk>, handler: &mut H) {
         let from = letter.connection;
         let to = match letter.ticket {
-            Some(ticket) => self.shared.services[0].core.route(ticket).map(ConnectionId),
+            Some(ticket) => self.shared.services[letter.service].core.route(ticket).map(ConnectionId),
             None => Some(from),
         };
         let mut lent = self.shared.lend(Clock::now());
@@ -198,7 +207,7 @@ impl Alone {
         if let (Some(ticket), false) = (letter.ticket, to.is_some() && to == here) {
             let Lent { services, out, .. } = &mut lent;
             // The client is away: what must not be done twice is remembered until it is back.
-            let _ = services[0].core.answer(ticket, letter.answer(), None, out);
+            let _ = services[letter.service].core.answer(ticket, letter.answer(), None, out);
         }
         let Some(talk) = talk else { return };
         if from == talk.connection.id {
@@ -254,28 +263,35 @@ impl Talk {
     }
 }
 
-impl Hub {
+#[cfg(unix)]
+impl super::Hub {
     /// Gives up the loop, and its one listener to what serves without it; nothing where there is no listener.
     pub(crate) fn into_alone(mut self) -> Option<(Alone, Listener)> {
         let listener = self.slots.drain().find_map(|slot| match slot {
-            Slot::Listener { listener, .. } => Some(listener),
+            super::Slot::Listener { listener, .. } => Some(listener),
             _ => None,
         })?;
-        Some((Alone { shared: self.shared, limits: self.limits, served: 0 }, *listener))
+        Some((Alone::over(self.shared, self.limits), *listener))
     }
 }
 
 impl Beside<'_> {
     fn signal(&self) -> Option<BorrowedFd<'_>> {
         match self {
+            #[cfg(unix)]
             Beside::Signal(fd) => Some(*fd),
             Beside::Queue(_) => None,
         }
     }
 
     fn somebody_waits(&self) -> bool {
-        let Beside::Queue(listener) = self else { return false };
-        let mut fds = [PollFd::new(*listener, PollFlags::IN)];
-        ready::wait(&mut fds, Some(Duration::ZERO)).is_ok() && fds[0].revents().contains(PollFlags::IN)
+        match self {
+            Beside::Queue(listener) => {
+                let mut fds = [PollFd::new(*listener, PollFlags::IN)];
+                ready::wait(&mut fds, Some(Duration::ZERO)).is_ok() && fds[0].revents().contains(PollFlags::IN)
+            }
+            #[cfg(unix)]
+            Beside::Signal(_) => false,
+        }
     }
 }

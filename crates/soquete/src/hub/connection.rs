@@ -12,7 +12,9 @@ use super::service::{Bounds, Framing, Service, TEXT_BOUNDS};
 use crate::stream::Peer;
 use crate::{Clock, Stream};
 pub(crate) use wire::PACKET_MAX_BYTES;
-pub(super) use wire::{Visit, Wire};
+#[cfg(unix)]
+pub(super) use wire::Visit;
+pub(super) use wire::Wire;
 
 use rustix::io::Errno;
 use soquete_proto::frame::{self, Front};

@@ -1,11 +1,10 @@
 //! Where answers that are not given at once wait for the loop.
 
 use super::ConnectionId;
-use rustix::event::{EventfdFlags, eventfd};
+use crate::system::{self, Bell};
 use soquete_proto::handshake::{Code, Reason};
 use soquete_proto::server::{Answer, Ticket};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,7 +32,7 @@ pub(crate) struct Mailbox {
     letters: Mutex<Vec<Letter>>,
     /// Whether there is a letter: asked several times a turn, so that it must not cost a lock.
     has_letters: AtomicBool,
-    bell: OwnedFd,
+    bell: Bell,
     /// Whether the loop is about to sleep, so that a letter must ring. Without it each letter would cost a system call.
     asleep: AtomicBool,
     stopped: AtomicBool,
@@ -44,7 +43,7 @@ impl Mailbox {
         Ok(Arc::new(Mailbox {
             letters: Mutex::new(Vec::new()),
             has_letters: AtomicBool::new(false),
-            bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            bell: Bell::new()?,
             asleep: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
         }))
@@ -63,8 +62,7 @@ impl Mailbox {
     }
 
     pub(crate) fn ring(&self) {
-        // The counter is full only if the loop has been rung and not woken yet: it will.
-        let _ = rustix::io::write(&self.bell, &1u64.to_ne_bytes());
+        self.bell.ring();
     }
 
     /// Says that the loop will sleep now; false where there is a letter already, so that it must not.
@@ -80,7 +78,7 @@ impl Mailbox {
 
     /// Silences the bell after it woke the loop.
     pub(crate) fn silence(&self) {
-        let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+        self.bell.silence();
     }
 
     #[inline]
@@ -103,11 +101,7 @@ impl Mailbox {
     }
 }
 
-impl AsFd for Mailbox {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
-    }
-}
+system::descriptor!(Mailbox, |mailbox| &mailbox.bell);
 
 /// Answers one request later, from any thread.
 ///

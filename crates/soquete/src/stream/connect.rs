@@ -2,19 +2,27 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::net::addr::SocketAddrArg;
-use rustix::net::sockopt::{self, Timeout};
+use rustix::net::sockopt;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, ipproto};
 
 use super::Stream;
-use crate::{Cause, Clock, Endpoint, Error, Operation, UnixName, mem, resolve};
+use crate::{Cause, Clock, Endpoint, Error, Operation, resolve, system};
+#[cfg(unix)]
+use crate::{UnixName, mem};
 
-/// What asks for a connection where there are only datagrams.
-const NOT_A_STREAM: Cause = Cause::Misuse("datagrams have no connections: open a Datagram there");
+/// Says why there is no stream to an endpoint of another kind.
+fn no_stream(endpoint: &Endpoint) -> Cause {
+    match endpoint {
+        Endpoint::Udp { .. } | Endpoint::Unixgram(_) => {
+            Cause::Misuse("datagrams have no connections: open a Datagram there")
+        }
+        _ => system::NOT_HERE,
+    }
+}
 
 impl Stream {
     /// Connects and blocks until that is done; a name is resolved and each of its addresses tried in turn.
@@ -53,10 +61,13 @@ impl Stream {
                 Some(address) => start_tcp(address),
                 None => Err(Cause::Misuse("resolve the host name first")),
             },
+            #[cfg(unix)]
             Endpoint::Unix(name) => start_unix(name, SocketType::STREAM),
+            #[cfg(unix)]
             Endpoint::Seqpacket(name) => start_unix(name, SocketType::SEQPACKET),
+            #[cfg(unix)]
             Endpoint::Mem(name) => mem::connect(name, SocketFlags::NONBLOCK),
-            Endpoint::Udp { .. } | Endpoint::Unixgram(_) => Err(NOT_A_STREAM),
+            other => Err(no_stream(other)),
         };
         started.map_err(Operation::Connect.failed(endpoint))
     }
@@ -83,10 +94,13 @@ fn connect_by(endpoint: &Endpoint, deadline: Option<Duration>) -> Result<Stream,
             };
             connect_any(&addresses, deadline)
         }
+        #[cfg(unix)]
         Endpoint::Unix(name) => connect_unix(name, SocketType::STREAM, deadline),
+        #[cfg(unix)]
         Endpoint::Seqpacket(name) => connect_unix(name, SocketType::SEQPACKET, deadline),
+        #[cfg(unix)]
         Endpoint::Mem(name) => mem::connect(name, SocketFlags::empty()),
-        Endpoint::Udp { .. } | Endpoint::Unixgram(_) => Err(NOT_A_STREAM),
+        other => Err(no_stream(other)),
     };
     connected.map_err(Operation::Connect.failed(endpoint))
 }
@@ -106,25 +120,25 @@ fn connect_any(addresses: &[SocketAddr], deadline: Option<Duration>) -> Result<S
 
 fn connect_tcp(address: SocketAddr, deadline: Option<Duration>) -> Result<Stream, Cause> {
     let socket = tcp_socket(address, SocketFlags::empty())?;
-    block_until(&socket, &address, deadline)?;
+    system::connect(&socket, &address, deadline)?;
     refuse_self(&socket, Some(address))?;
     Ok(Stream::octets(socket))
 }
 
+#[cfg(unix)]
 fn connect_unix(name: &UnixName, kind: SocketType, deadline: Option<Duration>) -> Result<Stream, Cause> {
     let socket = unix_socket(kind, SocketFlags::empty())?;
-    block_until(&socket, &name.socket_addr()?, deadline)?;
+    system::connect(&socket, &name.socket_addr()?, deadline)?;
     Ok(Stream::from(socket))
 }
 
 fn start_tcp(address: SocketAddr) -> Result<Stream, Cause> {
-    let socket = tcp_socket(address, SocketFlags::NONBLOCK)?;
-    match net::connect(&socket, &address) {
-        Ok(()) | Err(Errno::INPROGRESS) => Ok(Stream::octets(socket)),
-        Err(errno) => Err(errno.into()),
-    }
+    let socket = tcp_socket(address, system::NONBLOCK)?;
+    system::connect_start(&socket, &address)?;
+    Ok(Stream::octets(socket))
 }
 
+#[cfg(unix)]
 fn start_unix(name: &UnixName, kind: SocketType) -> Result<Stream, Cause> {
     let socket = unix_socket(kind, SocketFlags::NONBLOCK)?;
     match net::connect(&socket, &name.socket_addr()?) {
@@ -136,35 +150,14 @@ fn start_unix(name: &UnixName, kind: SocketType) -> Result<Stream, Cause> {
 
 fn tcp_socket(address: SocketAddr, flags: SocketFlags) -> rustix::io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = flags | SocketFlags::CLOEXEC;
-    let socket = net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    let socket = system::socket(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
     sockopt::set_tcp_nodelay(&socket, true)?;
     Ok(socket)
 }
 
+#[cfg(unix)]
 fn unix_socket(kind: SocketType, flags: SocketFlags) -> rustix::io::Result<OwnedFd> {
-    net::socket_with(AddressFamily::UNIX, kind, flags | SocketFlags::CLOEXEC, None)
-}
-
-/// Connects a blocking socket. The kernel bounds the wait by the socket's send timeout: over TCP it then says
-/// EINPROGRESS, or EALREADY after a signal came between; over Unix, where it waits for the queue, EAGAIN.
-fn block_until(socket: &OwnedFd, address: &impl SocketAddrArg, deadline: Option<Duration>) -> Result<(), Cause> {
-    loop {
-        if let Some(deadline) = deadline {
-            let left = Some(left(deadline)).filter(|left| !left.is_zero());
-            sockopt::set_socket_timeout(socket, Timeout::Send, Some(left.ok_or(Cause::Timeout)?))?;
-        }
-        match net::connect(socket, address) {
-            Ok(()) => break,
-            Err(Errno::INTR) => {}
-            Err(Errno::INPROGRESS | Errno::ALREADY | Errno::AGAIN) => return Err(Cause::Timeout),
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    if deadline.is_some() {
-        sockopt::set_socket_timeout(socket, Timeout::Send, None)?;
-    }
-    Ok(())
+    system::socket(AddressFamily::UNIX, kind, flags, None)
 }
 
 /// Refuses a TCP connection to itself. A client that knocks again and again at a free port of this machine is one

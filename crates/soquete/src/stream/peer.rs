@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsFd;
 
-use nix::sys::socket::getsockopt;
-use nix::sys::socket::sockopt::PeerCredentials;
+use rustix::fd::AsFd;
 use rustix::net::{self, SocketAddrAny};
+
+use crate::system;
 
 /// Who is at the other end of a stream, or sent a datagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,11 +53,12 @@ impl Peer {
     ///
     /// Only the ends of a `socketpair` have no name at both ends; one made by this process is a `mem:` stream.
     pub(super) fn of(socket: impl AsFd) -> rustix::io::Result<Self> {
-        let address = net::getpeername(&socket)?;
+        let socket = socket.as_fd();
+        let address = net::getpeername(socket)?;
         if let Some(Ok(address)) = address.clone().map(SocketAddr::try_from) {
             return Ok(Self::Tcp(address));
         }
-        let is_pair = address.as_ref().is_none_or(is_unnamed) && is_unnamed(&net::getsockname(&socket)?);
+        let is_pair = address.as_ref().is_none_or(is_unnamed) && is_unnamed(&net::getsockname(socket)?);
         match Self::of_unix(socket) {
             Self::Unix { pid, .. } if is_pair && pid == std::process::id() => Ok(Self::Mem),
             peer => Ok(peer),
@@ -68,10 +69,8 @@ impl Peer {
     ///
     /// The kernel always answers, but gives a process that it does not show us the pid 0 and a user that means nothing.
     pub(crate) fn of_unix(socket: impl AsFd) -> Self {
-        match getsockopt(&socket, PeerCredentials) {
-            Ok(peer) if peer.pid() != 0 => {
-                Self::Unix { pid: peer.pid().unsigned_abs(), uid: peer.uid(), gid: peer.gid() }
-            }
+        match system::peer_process(socket.as_fd()) {
+            Some((pid, uid, gid)) if pid != 0 => Self::Unix { pid, uid, gid },
             _ => Self::Outside,
         }
     }
