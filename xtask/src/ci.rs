@@ -40,7 +40,20 @@ const STEPS: &[Step] = &[
     Step {
         name: "windows",
         environment: &[],
-        arguments: &["clippy", "--package", "soquete", "--all-features", "--target", WINDOWS, "--", "-D", "warnings"],
+        arguments: &[
+            "clippy",
+            "--package",
+            "soquete",
+            "--lib",
+            "--test",
+            "portable",
+            "--all-features",
+            "--target",
+            WINDOWS,
+            "--",
+            "-D",
+            "warnings",
+        ],
         target: Some(WINDOWS),
     },
     Step {

@@ -15,7 +15,7 @@ use command::Command;
 
 /// Every command, in the order in which the help lists them.
 const COMMANDS: &[Command] = &[
-    Command { name: "ci", help: "everything a change must pass: fmt, clippy, doc, tidy, tests", run: ci::run },
+    Command { name: "ci", help: "everything a change must pass: fmt, clippy, Windows, doc, tidy, tests", run: ci::run },
     Command { name: "count", help: "the instructions that a request costs, by callgrind", run: count::run },
     Command { name: "tidy", help: "the rules of CONTRIBUTING.md that a program can check", run: tidy::run },
 ];

@@ -14,6 +14,24 @@
 //! streams and sockets of datagrams for programs that live in that runtime.
 //!
 //! The folder `examples` of the repository shows each kind of socket and each way to serve, in 40 lines or fewer.
+//!
+//! # Windows
+//!
+//! The library is made for Linux. A part of it compiles for Windows too (`x86_64-pc-windows-gnu`, looked after by
+//! `cargo xtask ci`), and **was never run there**:
+//!
+//! | compiled for Windows | Linux alone |
+//! |---|---|
+//! | endpoints: every kind parses; errors | connecting or binding a Unix or `mem:` endpoint is [`Cause::Misuse`] there |
+//! | [`Stream`] and [`Listener`] over TCP | urgent data, `pair`, `meet`, descriptors passed on or inherited, the end of a listener from another thread |
+//! | [`Datagram`] over UDP, [`DatagramPeers`] | errors of datagrams that did not arrive, inherited sockets; the kernel cuts and joins nothing there |
+//! | [`Server::run_in_turn`], over TCP | `Server::run`, `Hub`, servers over datagrams, `Workers` |
+//! | [`Client`] over TCP and UDP, [`typed`] | `Outbound`, `Announcement`, what the feature `tokio` adds |
+//!
+//! Where it differs: [`Clock`] may stand still in sleep; random octets come from the crate `getrandom`; a network
+//! interface is named by its number; TCP_NOTSENT_LOWAT is EOPNOTSUPP; `reuse_address` has no effect, since SO_REUSEADDR means
+//! something else there; the time that is over is ETIMEDOUT; an unreachable receiver of a datagram is ECONNRESET, for
+//! sockets that are not connected too; and [`Error::act`], which knows Linux's tools, mostly has nothing to say.
 
 #![deny(unsafe_code)]
 

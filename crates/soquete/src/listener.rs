@@ -35,7 +35,7 @@ pub struct ListenOptions {
     /// bits of the umask.
     pub mode: Option<u32>,
     /// Takes a TCP port although connections of a former listener have not quite ended (SO_REUSEADDR); default yes.
-    /// A port where another program listens stays taken in any case.
+    /// A port where another program listens stays taken in any case. On Windows, where it would not, it has no effect.
     pub reuse_address: bool,
     /// Makes the listener, and every stream it accepts, non-blocking; default no.
     pub nonblocking: bool,

@@ -1,14 +1,7 @@
 //! What systems have each in their own way: Linux, where all of this library is, and Windows, where a part of it is.
 //!
-//! | there on Windows too | Unix and Linux alone |
-//! |---|---|
-//! | endpoints and errors | Unix and `mem:` endpoints: they parse, and connecting or binding is an error |
-//! | streams of TCP, listeners | urgent data, descriptors that are passed on or inherited, the end of listening by another thread |
-//! | datagrams of UDP, sorted by sender too | errors of datagrams that did not arrive; the kernel cuts and joins none |
-//! | serving one after the other, answers given later | the loop, a process for each connection |
-//! | the blocking client, typed messages | `Outbound` and announcements, peers that meet, the feature `tokio` |
-//!
-//! What is there on both is the same code; where the two differ within it, it asks this module.
+//! What is there on both is the same code; where the two differ within it, it asks this module. What is Linux's alone is behind
+//! `cfg(unix)`, by whole modules where it can be. The documentation of the crate says which is which.
 
 #[cfg(unix)]
 mod unix;

@@ -11,7 +11,7 @@ pub const INTERFACE_LEN_MAX: usize = 15;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct UdpOptions {
     /// `interface=eth0`: the network interface by which a group is joined and sent to. Default: the one of the default
-    /// route. Of use only with a multicast address.
+    /// route. Of use only with a multicast address. On Windows it is the number of one.
     pub interface: Option<String>,
     /// `ttl=4`: how many routers may pass a datagram on, 0 to 255. Default: the kernel's, which is 64 to one machine
     /// and 1 to a group; so a group ends at the first router. 0 leaves a group's datagram on this machine.
