@@ -44,6 +44,8 @@ const STEPS: &[Step] = &[
             "clippy",
             "--package",
             "soquete",
+            "--package",
+            "soquete-board",
             "--lib",
             "--test",
             "portable",
