@@ -139,10 +139,12 @@ impl Client {
 
     fn connect_within(&mut self, timeout: Duration) -> Result<(), Error> {
         let link = Link::connect(&self.endpoint, self.is_frames(), timeout)?;
+        let failed = |error: std::io::Error| Error::new(Operation::Connect, &self.endpoint, error);
+        link.bound_send(self.options.timeout).map_err(failed)?;
         if let (Some(max_bytes), Endpoint::Tcp { .. }, Link::Stream(stream)) =
             (self.options.unsent_max_bytes, &self.endpoint, &link)
         {
-            stream.set_unsent_max(max_bytes).map_err(|error| Error::new(Operation::Connect, &self.endpoint, error))?;
+            stream.set_unsent_max(max_bytes).map_err(failed)?;
         }
         #[cfg(windows)]
         if let Link::Stream(stream) = &link {

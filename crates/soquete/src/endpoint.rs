@@ -108,7 +108,6 @@ impl Endpoint {
     }
 
     /// Gives the same endpoint with a literal address in the place of its name; one without host stays as it is.
-    #[cfg(unix)]
     pub(crate) fn at(&self, addr: SocketAddr) -> Self {
         match self {
             Self::Tcp { .. } => addr.into(),

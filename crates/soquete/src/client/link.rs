@@ -2,7 +2,8 @@
 
 use super::{Client, Codec};
 use crate::datagram::{Carrier, call_bytes};
-use crate::{Clock, Datagram, DatagramOptions, Endpoint, Error, Operation, Stream};
+use crate::resolve::resolve_within;
+use crate::{Clock, Datagram, DatagramOptions, Endpoint, Error, Host, Operation, Stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::AsFd;
 use rustix::io::Errno;
@@ -27,10 +28,22 @@ impl Link {
         if !endpoint.is_datagram() {
             return Stream::connect_timeout(endpoint, timeout).map(Self::Stream);
         }
+        let found = match endpoint.host() {
+            Some((host @ Host::Name(_), port)) => Some(endpoint.at(resolve_within(host, port, timeout)?[0])),
+            _ => None,
+        };
+        let endpoint = found.as_ref().unwrap_or(endpoint);
         if is_frames {
             return Ok(Self::Carrier(Box::new(Carrier::connect(endpoint, Clock::now())?)));
         }
         Datagram::connect(endpoint, &DatagramOptions::default()).map(|socket| Self::Datagram(Box::new(socket)))
+    }
+
+    /// Bounds how long a send waits for room that is not waited for elsewhere: for a datagram, in the queue of a Unix socket.
+    pub(super) fn bound_send(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let Self::Datagram(socket) = self else { return Ok(()) };
+        // The kernel takes no timeout of zero.
+        socket.set_send_timeout(timeout.map(|timeout| timeout.max(Duration::from_micros(1))))
     }
 
     /// Says whether each send is a message apart from the others.

@@ -2,9 +2,13 @@
 
 use super::kit::ALL;
 use super::{Near, aimed, client, line_client, next, places, received, serve};
-use soquete::{Bounds, Client, ClientOptions, Datagram, Exchange, Framing, Handler, Hub, Limits, ListenOptions, Peer};
+use soquete::{
+    Bounds, Cause, Client, ClientOptions, Datagram, DatagramOptions, Exchange, Framing, Handler, Hub, Limits,
+    ListenOptions, Peer,
+};
 use soquete_proto::server::Options;
 use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
 
 const BOUNDS: Bounds = Bounds { receive_max_bytes: 64, send_max_bytes: 1 << 20 };
 
@@ -42,6 +46,19 @@ fn the_blocking_client_speaks_lines_and_raw_octets_by_datagrams() {
     let served = serve("udp://127.0.0.1:0", Framing::Raw(BOUNDS));
     let mut client = Client::connect(&served.endpoint, ClientOptions::raw(64)).unwrap();
     assert_eq!(client.request(b"LED ON").unwrap(), b"OK LED ON");
+}
+
+#[test]
+fn a_server_that_takes_nothing_holds_up_no_client_for_longer_than_its_timeout() {
+    for place in &places()[2..] {
+        let stuck = Datagram::bind(&place.parse().unwrap(), &DatagramOptions::default()).unwrap();
+        let options = ClientOptions { timeout: Some(Duration::from_millis(50)), ..ClientOptions::line(64) };
+        let mut client = Client::connect(stuck.local(), options).unwrap();
+        let full = (0..1_000).find_map(|_| client.submit(b"LED ON").err()).unwrap();
+        assert!(matches!(full.cause(), Cause::Timeout), "{full}");
+        (0..5).for_each(|_| drop(next(&stuck)));
+        client.submit(b"LED OFF").unwrap();
+    }
 }
 
 #[test]
@@ -168,7 +185,7 @@ fn who_is_not_admitted_is_not_heard_in_any_language() {
         let sender = aimed(&endpoint);
         sender.send(b"LED ON").unwrap();
         for _ in 0..3 {
-            hub.turn(Some(std::time::Duration::ZERO), &mut Closed).unwrap();
+            hub.turn(Some(Duration::ZERO), &mut Closed).unwrap();
         }
         assert_eq!(received(&sender).len(), answers, "{framing:?}");
     }
