@@ -106,8 +106,12 @@ impl Announcement {
         if self.socket.is_none() {
             let options = DatagramOptions { nonblocking: true, ..DatagramOptions::default() };
             let socket = Datagram::connect(&self.endpoint, &options)?;
-            socket.send(&self.datagram).map_err(failed)?;
+            // Before it is sent: afterwards nobody may say that it was not.
             let source = hub.watch(socket.as_fd())?;
+            if let Err(error) = socket.send(&self.datagram) {
+                hub.unwatch(source);
+                return Err(failed(error));
+            }
             self.socket = Some((socket, source));
         } else if let Some((socket, _)) = &self.socket {
             // It went once; that it does not go again takes nothing back.
