@@ -142,6 +142,9 @@ impl Datagram {
 
     /// Receives one datagram, with its sender.
     ///
+    /// Descriptors that come with a Unix datagram are closed, and nothing is known about its process then
+    /// ([`Peer::Outside`]).
+    ///
     /// # Errors
     ///
     /// As [`receive`](Datagram::receive).

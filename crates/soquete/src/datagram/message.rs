@@ -23,6 +23,10 @@ impl Control {
     pub(super) const EMPTY: Self = Self([0; CONTROL_BYTES]);
 }
 
+/// The control message that names the sender of a Unix datagram, and no octet more: descriptors that are sent along find no
+/// room, so the kernel closes them. Taken in, they would fill the table of a process that does not want them.
+const CREDENTIALS_BYTES: usize = 32;
+
 /// Receives a Unix datagram with its sender's name and, as the kernel vouches for it, process.
 pub(super) fn receive_unix(socket: &OwnedFd, buf: &mut [u8], is_peek: bool) -> io::Result<Arrival> {
     let mut flags = MsgFlags::MSG_TRUNC | MsgFlags::MSG_CMSG_CLOEXEC;
@@ -43,9 +47,11 @@ pub(super) fn receive_unix(socket: &OwnedFd, buf: &mut [u8], is_peek: bool) -> i
 fn receive_message(socket: &OwnedFd, buf: &mut [u8], flags: MsgFlags) -> nix::Result<Arrival> {
     let mut control = Control::EMPTY;
     let mut slices = [IoSliceMut::new(buf)];
-    let message = recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut slices, Some(&mut control.0), flags)?;
+    let room = &mut control.0[..CREDENTIALS_BYTES];
+    let message = recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut slices, Some(room), flags)?;
     let mut peer = Peer::Outside;
-    for told in message.cmsgs()? {
+    // Where more was sent along, nothing of it can be read.
+    for told in message.cmsgs().into_iter().flatten() {
         if let ControlMessageOwned::ScmCredentials(sender) = told
             && sender.pid() != 0
         {

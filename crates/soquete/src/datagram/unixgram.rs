@@ -65,7 +65,7 @@ pub(super) fn bind(name: &UnixName, mode: Option<u32>) -> Result<(Option<OwnedPa
 pub(super) fn connect(name: &UnixName) -> Result<(Option<OwnedPath>, OwnedFd), Cause> {
     let (path, fd) = match name {
         UnixName::Path(_) => {
-            let (fd, path) = path::bind(&answer_path(), None)?;
+            let (fd, path) = path::bind_new(&answer_path())?;
             (Some(path), fd)
         }
         UnixName::Abstract(_) => {

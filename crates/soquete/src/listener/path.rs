@@ -46,6 +46,12 @@ pub(crate) fn bind(path: &Path, mode: Option<u32>) -> Result<(OwnedFd, OwnedPath
     bind_as(path, SocketType::DGRAM, mode)
 }
 
+/// Takes a path for datagrams that nobody has: there is nothing to make way for it, and no folder to lock, which in one as
+/// public as `/tmp` anybody could keep locked.
+pub(crate) fn bind_new(path: &Path) -> Result<(OwnedFd, OwnedPath), Cause> {
+    bind_to(path, &SocketAddrUnix::new(path)?, SocketType::DGRAM, None)
+}
+
 /// Takes a path for a socket that does not listen: one of datagrams, or one that connects and has a name of its own.
 pub(crate) fn bind_as(path: &Path, kind: SocketType, mode: Option<u32>) -> Result<(OwnedFd, OwnedPath), Cause> {
     let address = SocketAddrUnix::new(path)?;
@@ -61,6 +67,15 @@ fn take(
     mode: Option<u32>,
 ) -> Result<(OwnedFd, OwnedPath), Cause> {
     make_way(path, address, kind)?;
+    bind_to(path, address, kind, mode)
+}
+
+fn bind_to(
+    path: &Path,
+    address: &SocketAddrUnix,
+    kind: SocketType,
+    mode: Option<u32>,
+) -> Result<(OwnedFd, OwnedPath), Cause> {
     let socket = socket(kind, SocketFlags::empty())?;
     if let Some(mode) = mode {
         // The file takes over the mode that the socket has when it is bound, less the umask. To change the file's

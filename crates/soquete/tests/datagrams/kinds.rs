@@ -1,11 +1,16 @@
 //! What some kinds of datagrams have and others have not.
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, IoSlice, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 
+use rustix::fs::{FlockOperation, flock};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use soquete::{Address, Cause, Datagram, DatagramOptions, Endpoint, Peer, Stream, UnixName};
 
-use crate::place::{Place, connect};
+use crate::place::{PATIENCE, Place, connect};
 
 #[test]
 fn the_path_of_a_client_goes_with_it() {
@@ -16,6 +21,17 @@ fn the_path_of_a_client_goes_with_it() {
     assert!(path.exists());
     drop(button);
     assert!(!path.exists());
+}
+
+#[test]
+fn who_keeps_the_folder_for_temporary_files_locked_keeps_no_client_waiting() {
+    let place = Place::unixgram_path();
+    let board = place.bind();
+    let folder = File::open(std::env::temp_dir()).unwrap();
+    flock(&folder, FlockOperation::LockExclusive).unwrap();
+    let button = Datagram::connect(board.local(), &DatagramOptions::default());
+    drop(folder);
+    button.unwrap().send(b"LED ON").unwrap();
 }
 
 #[test]
@@ -94,6 +110,41 @@ fn a_sender_without_a_name_is_known_and_cannot_be_answered() {
     assert!(matches!(arrival.peer, Peer::Unix { pid, .. } if pid == std::process::id()));
     assert_eq!(board.send_to(b"OK", &arrival.from).unwrap_err().raw_os_error(), Some(89), "EDESTADDRREQ");
     assert_eq!(Datagram::from_fd(nameless.into()).unwrap().local().to_string(), "unixgram:@");
+}
+
+/// Sends one octet, and descriptors with it.
+fn send_descriptors(button: &Datagram, descriptors: &[BorrowedFd<'_>]) {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MOST))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(descriptors)));
+    assert_eq!(sendmsg(button, &[IoSlice::new(b"x")], &mut control, SendFlags::empty()), Ok(1));
+}
+
+/// The most that the kernel takes with one message.
+const DESCRIPTORS_MOST: usize = 253;
+
+#[test]
+fn descriptors_that_are_sent_along_are_closed() {
+    type Receive = fn(&Datagram, &mut [u8]) -> std::io::Result<usize>;
+    let ways: [Receive; 4] = [
+        |board, buf| board.receive(buf),
+        |board, buf| board.receive_from(buf).map(|arrival| arrival.len_bytes),
+        |board, buf| board.receive_segments(buf).map(|segments| segments.len_bytes),
+        |board, buf| board.peek_from(buf).and_then(|_| board.receive(buf)),
+    ];
+    for (place, way) in
+        [Place::unixgram_path, Place::unixgram_abstract].iter().flat_map(|place| ways.map(|way| (place(), way)))
+    {
+        for count in [1, 16, DESCRIPTORS_MOST] {
+            let (board, button) = place.pair();
+            let (mut near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+            near.set_read_timeout(Some(PATIENCE)).unwrap();
+            send_descriptors(&button, &vec![far.as_fd(); count]);
+            drop(far);
+            assert_eq!(way(&board, &mut [0; 8]).unwrap(), 1);
+            assert_eq!(near.read(&mut [0; 8]).unwrap(), 0, "nobody has it any more");
+        }
+    }
 }
 
 #[test]
