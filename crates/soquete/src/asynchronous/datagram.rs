@@ -3,8 +3,13 @@
 use crate::{Address, Arrival, Datagram, Endpoint};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::{UdpSocket, UnixDatagram};
+use tokio::time::sleep;
+
+/// How soon a datagram is sent again to a Unix socket that had no room. Reason: it has some by then, or nobody reads there.
+const RETRY_AFTER: Duration = Duration::from_millis(10);
 
 /// A socket of datagrams in tokio's hands. `&self` sends and receives, so tasks can share it.
 ///
@@ -58,8 +63,21 @@ impl AsyncDatagram {
     /// # Errors
     ///
     /// As [`Datagram::send_to`].
+    ///
+    /// # Panics
+    ///
+    /// Over Unix, in a runtime without time, where it has to wait.
     pub async fn send_to(&self, datagram: &[u8], to: &Address) -> io::Result<()> {
-        self.when(Interest::WRITABLE, || self.socket.send_to(datagram, to)).await
+        if let Readiness::Udp(_) = self.readiness {
+            return self.when(Interest::WRITABLE, || self.socket.send_to(datagram, to)).await;
+        }
+        loop {
+            match self.socket.send_to(datagram, to) {
+                // Of a socket that is not connected the kernel says that it is ready, whoever has no room.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(RETRY_AFTER).await,
+                sent => return sent,
+            }
+        }
     }
 
     /// Receives one datagram, with its sender.

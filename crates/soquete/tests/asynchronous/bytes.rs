@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use soquete::{
-    AsyncDatagram, AsyncStream, Cause, Datagram, DatagramOptions, Endpoint, ListenOptions, Listener, Stream,
+    Address, AsyncDatagram, AsyncStream, Cause, Datagram, DatagramOptions, Endpoint, ListenOptions, Listener, Stream,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -115,4 +116,30 @@ async fn a_datagram_arrives_with_its_sender_who_can_be_answered() {
         let board = Datagram::from(board);
         assert!(board.receive(&mut [0; 8]).is_err(), "it does not block");
     }
+}
+
+#[tokio::test]
+async fn who_sends_to_a_socket_that_others_have_filled_goes_on_once_it_has_room() {
+    let options = DatagramOptions::default();
+    let [board, button] = ["board", "button"].map(|name| {
+        let place = format!("unixgram:@soquete-{}-async-full-{name}", std::process::id()).parse().unwrap();
+        AsyncDatagram::try_from(Datagram::bind(&place, &options).unwrap()).unwrap()
+    });
+    let other = Datagram::connect(board.socket().local(), &options).unwrap();
+    other.set_nonblocking(true).unwrap();
+    let filled = (0..10_000).take_while(|_| other.send(b"LED OFF").is_ok()).count();
+    let to = Address::of(board.socket().local()).unwrap();
+    let mut sent = tokio::spawn(async move { button.send_to(b"LED ON", &to).await });
+    let processor_time = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
+    let before = processor_time();
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut sent).await;
+    assert!(early.is_err(), "there is no room: {early:?}");
+    let spent = processor_time() - before;
+    assert!(spent < Duration::from_millis(50), "{spent:?} of 200 ms: it goes round in circles");
+    let mut buf = [0; 8];
+    for _ in 0..filled {
+        board.receive_from(&mut buf).await.unwrap();
+    }
+    tokio::time::timeout(PATIENCE, sent).await.expect("there is room").unwrap().unwrap();
+    assert_eq!(board.receive_from(&mut buf).await.unwrap().len_bytes, 6);
 }
