@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 
-/// Senders of announcements remembered. Reason: all boards of a large plant; some 64 KiB.
-pub const SENDERS_MAX: usize = 1_024;
+/// Senders of announcements remembered. Reason: 400 a second for as long as each is kept, where each announcement has a
+/// sender of its own; some 700 KiB.
+pub const SENDERS_MAX: usize = 4_096;
 
 /// How long a silent sender is remembered where room is short. Reason: longer than a datagram lives on its way.
-pub const SENDER_KEPT: Duration = Duration::from_secs(60);
+pub const SENDER_KEPT: Duration = Duration::from_secs(10);
 
 /// How far back from the newest announcement of a sender one is told from those that came before.
 const BACK_MAX: u64 = 64;
@@ -107,6 +108,16 @@ mod tests {
         assert_eq!([u64::MAX, u64::MAX, 66].map(&mut admit), [Ok(()), DUPLICATE, DUPLICATE]);
         assert_eq!(announcements.admit(Duration::ZERO, &"another board", 7, 3), Ok(()));
         assert_eq!(announcements.admit(Duration::ZERO, &"board", 8, 3), Ok(()), "started again");
+    }
+
+    #[test]
+    fn each_announcement_may_have_a_sender_of_its_own_two_hundred_times_a_second() {
+        let mut announcements = Announcements::default();
+        for number in 0..20_000 {
+            let now = Duration::from_millis(5) * u32::try_from(number).unwrap_or(u32::MAX);
+            assert_eq!(announcements.admit(now, &(), number, 1), Ok(()), "{number}");
+            assert_eq!(announcements.admit(now, &(), number, 1), DUPLICATE);
+        }
     }
 
     #[test]
