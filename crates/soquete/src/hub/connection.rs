@@ -145,6 +145,11 @@ impl Connection {
         !self.has_spoken
     }
 
+    /// Says why the handler does not admit its peer, where it does not and that was not said yet.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+
     pub(super) fn heard_at(&self) -> Duration {
         self.heard_at
     }

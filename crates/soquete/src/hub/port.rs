@@ -186,6 +186,7 @@ impl Hub {
         }
         self.room_for_sender(parcel.port, handler)?;
         let key = self.visit(parcel, None, handler)?;
+        self.admit_sender(key, handler)?;
         self.port(parcel.port)?.senders.insert(from.clone(), key);
         Ok(key)
     }

@@ -2,6 +2,7 @@
 
 use super::super::{Ending, Handler, Hub, Slot};
 use super::Dropped;
+use crate::Peer;
 use std::time::Duration;
 
 /// Senders of single datagrams that are remembered at a port. Default 1,024; beyond it those go that were silent longest
@@ -49,6 +50,16 @@ impl Hub {
         self.port(port)?.newcomers = newcomers;
         self.turn_out(keys, handler);
         Ok(())
+    }
+
+    /// Lets a sender of single datagrams in, unless it comes over UDP and is not admitted: the address may be forged, and who
+    /// has it has asked for nothing, so it is not told why.
+    pub(super) fn admit_sender<H: Handler>(&mut self, key: usize, handler: &mut H) -> Result<(), Dropped> {
+        let Some(Slot::Connection { connection, .. }) = self.slots.get(key) else { return Err(Dropped::Unknown) };
+        let refusal = connection.refusal().filter(|_| matches!(connection.peer, Peer::Udp(_)));
+        let Some(ending) = refusal.map(|why| Ending::Refused(why.to_owned())) else { return Ok(()) };
+        self.remove(key, self.seen_at, &ending, handler);
+        Err(Dropped::Unknown)
     }
 
     /// Returns the key of a session whose client has not proved its address.
