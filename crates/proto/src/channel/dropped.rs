@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a datagram changed nothing: what a shell counts, by reason.
+/// Why a datagram changed nothing: what a shell may count by reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dropped {
     /// It does not begin as datagrams of this protocol do.
