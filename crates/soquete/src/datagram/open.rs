@@ -112,11 +112,11 @@ fn no_datagrams(endpoint: &Endpoint) -> Cause {
 
 fn bind_udp(address: SocketAddr, options: &UdpOptions) -> rustix::io::Result<OwnedFd> {
     let fd = udp_socket(address.ip(), options)?;
-    let mut at = address;
+    let mut at = scoped(&fd, address, options)?;
     if address.ip().is_multicast() {
         sockopt::set_socket_reuseaddr(&fd, true)?;
         join(&fd, address.ip(), options)?;
-        at = system::group_bind(address);
+        at = system::group_bind(at);
     }
     net::bind(&fd, &at)?;
     Ok(fd)
@@ -150,6 +150,16 @@ fn interface(fd: &OwnedFd, options: &UdpOptions) -> rustix::io::Result<u32> {
     options.interface.as_ref().map_or(Ok(0), |name| system::interface(fd, name))
 }
 
+/// Puts the interface into an address of IPv6: one of a link, such as the groups `ff02::`, means something only there.
+fn scoped(fd: &OwnedFd, mut address: SocketAddr, options: &UdpOptions) -> rustix::io::Result<SocketAddr> {
+    if let SocketAddr::V6(address) = &mut address
+        && address.scope_id() == 0
+    {
+        address.set_scope_id(interface(fd, options)?);
+    }
+    Ok(address)
+}
+
 fn join(fd: &OwnedFd, group: IpAddr, options: &UdpOptions) -> rustix::io::Result<()> {
     let interface = interface(fd, options)?;
     match group {
@@ -162,12 +172,13 @@ fn join(fd: &OwnedFd, group: IpAddr, options: &UdpOptions) -> rustix::io::Result
 fn connect_udp(endpoint: &Endpoint, to: &Address, options: &UdpOptions) -> Result<(OwnedFd, Option<Address>), Cause> {
     let Some(address) = to.socket_addr() else { return Err(Errno::AFNOSUPPORT.into()) };
     let fd = udp_socket(address.ip(), options)?;
+    let address = scoped(&fd, address, options)?;
     if endpoint.is_multicast() || options.broadcast {
         let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         if let Ok(any) = any.parse::<SocketAddr>() {
             net::bind(&fd, &any)?;
         }
-        return Ok((fd, Some(to.clone())));
+        return Ok((fd, Some(address.into())));
     }
     net::connect(&fd, &address)?;
     Ok((fd, None))

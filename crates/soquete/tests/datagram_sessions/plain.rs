@@ -43,7 +43,11 @@ fn the_blocking_client_speaks_lines_and_raw_octets_by_datagrams() {
         assert_eq!(client.request(b"LED OFF\nLED ON").unwrap(), b"OK LED OFF", "several lines");
         assert!(matches!(client.receive().unwrap(), soquete::Received::Message { payload: b"OK LED ON" }));
     }
-    let served = serve("udp://127.0.0.1:0", Framing::Raw(BOUNDS));
+    let served = serve("udp://localhost:0", Framing::Raw(BOUNDS));
+    let port = served.endpoint.socket_addr().unwrap().port();
+    let named = format!("udp://localhost:{port}").parse().unwrap();
+    let mut client = Client::connect(&named, ClientOptions::raw(64)).unwrap();
+    assert_eq!(client.request(b"LED ON").unwrap(), b"OK LED ON");
     let mut client = Client::connect(&served.endpoint, ClientOptions::raw(64)).unwrap();
     assert_eq!(client.request(b"LED ON").unwrap(), b"OK LED ON");
 }

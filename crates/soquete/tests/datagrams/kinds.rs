@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use soquete::{Address, Cause, Datagram, DatagramOptions, Endpoint, Peer, Stream, UnixName};
 
+use crate::network::in_a_network_of_its_own;
 use crate::place::{PATIENCE, Place, connect};
 
 #[test]
@@ -82,13 +83,33 @@ fn a_full_buffer_of_udp_loses_what_comes_and_its_sender_hears_nothing() {
 
 #[test]
 fn a_group_is_told_once_and_each_of_it_hears() {
-    let one = Place::multicast().bind();
+    tell_a_group(&Place::multicast().endpoint);
+}
+
+#[test]
+fn addresses_of_ipv6_that_are_of_a_link_alone_go_by_the_interface_that_is_named() {
+    const SETUP: &str = "ip link add here type veth peer name there; ip link set here addrgenmode none up;
+        ip -6 address add fe80::5/64 dev here nodad";
+    let test = "kinds::addresses_of_ipv6_that_are_of_a_link_alone_go_by_the_interface_that_is_named";
+    in_a_network_of_its_own(test, SETUP, || {
+        for group in ["ff11::7", "ff12::7", "ff15::7"] {
+            tell_a_group(&format!("udp://[{group}]:0?interface=here").parse().unwrap());
+        }
+        let alone = "udp://[fe80::5]:0?interface=here".parse().unwrap();
+        let board = Datagram::bind(&alone, &DatagramOptions::default()).unwrap();
+        connect(board.local()).send(b"LED ON").unwrap();
+        assert_eq!(board.receive(&mut [0; 64]).unwrap(), 6);
+    });
+}
+
+fn tell_a_group(group: &Endpoint) {
+    let one = Datagram::bind(group, &DatagramOptions::default()).unwrap();
     let other = Datagram::bind(one.local(), &DatagramOptions::default()).unwrap();
     assert!(one.local().is_multicast());
     let button = connect(one.local());
     button.send(b"LED ON").unwrap();
     for board in [one, other] {
-        board.set_receive_timeout(Some(crate::place::PATIENCE)).unwrap();
+        board.set_receive_timeout(Some(PATIENCE)).unwrap();
         let mut buf = [0; 64];
         let arrival = board.receive_from(&mut buf).unwrap();
         assert_eq!(&buf[..arrival.len_bytes], b"LED ON");
