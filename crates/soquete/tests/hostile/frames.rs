@@ -7,7 +7,7 @@ use soquete_proto::frame::{self, Flags, Header, Kind};
 use soquete_proto::handshake::{Code, Goodbye, Reason, RequestHead, VERSION};
 use soquete_proto::opening::OPENING;
 use soquete_proto::server::Options;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
@@ -206,4 +206,28 @@ fn what_comes_behind_a_goodbye_is_not_done() {
     while frames.next(&mut stream, |_, _| ()).is_some() {}
     served.log.endings(1);
     assert_eq!(served.log.commands(), ["LED ON"]);
+}
+
+#[test]
+fn frames_that_are_cut_at_any_octet_do_nothing_over_every_kind_of_stream() {
+    let whole = [greeting(), plain(1, b"LED ON")].concat();
+    let name = format!("soquete-{}-cut", std::process::id());
+    let path = std::env::temp_dir().join(format!("{name}.sock"));
+    let (path, packets) = (format!("unix://{}", path.display()), format!("seqpacket:@{name}"));
+    for place in ["tcp://127.0.0.1:0", "tcp://[::1]:0", &path, &packets, "mem:cut"] {
+        let served = serve_with(place, ALL, Limits::default(), Options::new("board"));
+        for len in 1..whole.len() {
+            let mut stream = served.connect();
+            stream.write_all(&whole[..len]).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            // In one buffer for each read, since a packet comes whole or not at all.
+            while stream.read(&mut [0; 4096]).is_ok_and(|len| len > 0) {}
+        }
+        let endings = served.log.endings(whole.len() - 1);
+        let is_refused = |ending: &&Ending| matches!(ending, Ending::Refused(_));
+        // At the end of the greeting is the only place where a client may leave.
+        assert_eq!(endings.iter().filter(is_refused).count(), whole.len() - 2, "{place}: {endings:?}");
+        assert_eq!(served.log.commands(), [""; 0], "{place}");
+        served.assert_serves();
+    }
 }
