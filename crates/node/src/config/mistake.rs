@@ -144,7 +144,7 @@ pub enum Problem {
     RemoteGroup(Endpoint),
     /// There is no process at all.
     NoProcess,
-    /// A rule sends text in datagrams to a name instead of an address.
+    /// A rule sends text in datagrams, or what is for many, to a name instead of an address.
     NameOfDatagrams(Endpoint),
     /// A rule sends TOGGLE as text in a datagram, which may arrive twice.
     DoubledToggle,
@@ -247,7 +247,7 @@ impl fmt::Display for Counted {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NameOfDatagrams(to) => write!(f, "{to}: text in datagrams goes to an address; expected no name"),
+            Self::NameOfDatagrams(to) => write!(f, "{to}: what goes without a session goes to an address; expected no name"),
             Self::DoubledToggle => f.write_str(
                 "TOGGLE as text in a datagram, which may arrive twice; expected ON or OFF, or `as = \"frames\"`",
             ),

@@ -41,8 +41,9 @@ impl Check<'_> {
             if has_no_port(to) {
                 self.found(place.to(nth), Problem::NoPort(to.clone()));
             }
-            if rule.delivery == Delivery::Text
-                && to.is_datagram()
+            // What goes without a session is sent from the loop, which must not wait for a look-up.
+            if to.is_datagram()
+                && (rule.delivery == Delivery::Text || to.reaches_many())
                 && let Some((Host::Name(_), _)) = to.host()
             {
                 self.found(place.to(nth), Problem::NameOfDatagrams(to.clone()));
