@@ -5,6 +5,8 @@
 mod common;
 
 use common::{Place, Program, Rule, tool, until};
+use std::fs::File;
+use std::process::Command;
 
 /// Every kind of endpoint in a place, by its scheme.
 fn endpoints(place: &Place) -> Vec<(&'static str, String)> {
@@ -82,6 +84,14 @@ fn a_press_goes_to_every_kind_of_endpoint_in_frames_and_in_text() {
     }
 }
 
+/// Returns what a program is answered that sends `input`; it is killed then, since over datagrams it hears of no end.
+fn answer(place: &Place, mut command: Command, input: &str) -> String {
+    let file = place.dir.join("input");
+    std::fs::write(&file, input).unwrap();
+    command.stdin(File::open(file).unwrap());
+    Program::begin(command).next("OK LED")
+}
+
 #[test]
 fn other_peoples_programs_reach_the_board_by_datagrams_and_packets() {
     let place = everywhere("tcp://127.0.0.1:1", &Rule::default());
@@ -89,14 +99,13 @@ fn other_peoples_programs_reach_the_board_by_datagrams_and_packets() {
     let (host, port, dir) = (place.host.to_string(), place.port.to_string(), place.dir.display().to_string());
     for (netcat, package) in tool::NETCATS {
         let mut command = tool::command(&place, netcat, package);
-        // A datagram has no end, so a netcat stops when nothing came for a second.
-        command.args(["-u", "-w", "1", &host, &port]);
-        assert_eq!(tool::feed(&mut command, "LED ON\n").out, "OK LED ON\n", "{netcat}");
+        command.args(["-u", &host, &port]);
+        assert_eq!(answer(&place, command, "LED ON\n"), "OK LED ON", "{netcat}");
         led.next("LED Status: On");
     }
     let mut command = tool::command(&place, "nc.openbsd", "netcat-openbsd");
-    command.args(["-U", "-u", "-w", "1", &format!("{dir}/led.gram")]);
-    assert_eq!(tool::feed(&mut command, "LED OFF\n").out, "OK LED OFF\n");
+    command.args(["-U", "-u", &format!("{dir}/led.gram")]);
+    assert_eq!(answer(&place, command, "LED OFF\n"), "OK LED OFF");
     led.next("LED Status: Off");
     for (to, end) in [
         (format!("UDP:{host}:{port}"), ""),
@@ -106,8 +115,8 @@ fn other_peoples_programs_reach_the_board_by_datagrams_and_packets() {
         (format!("UNIX-CONNECT:{dir}/led.seq,type=5"), "\n"),
     ] {
         let mut command = tool::command(&place, "socat", "socat");
-        command.args(["-t", "1", "-", &to]);
-        assert_eq!(tool::feed(&mut command, format!("LED TOGGLE{end}")).out, "OK LED ON\n", "{to}");
+        command.args(["-t", "60", "-", &to]);
+        assert_eq!(answer(&place, command, &format!("LED TOGGLE{end}")), "OK LED ON", "{to}");
         led.next("LED Status: On");
         place.run(&format!("set LED off --at {}", place.endpoint())).ok();
     }

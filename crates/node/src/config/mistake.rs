@@ -247,7 +247,9 @@ impl fmt::Display for Counted {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NameOfDatagrams(to) => write!(f, "{to}: what goes without a session goes to an address; expected no name"),
+            Self::NameOfDatagrams(to) => {
+                write!(f, "{to}: what goes without a session goes to an address; expected no name")
+            }
             Self::DoubledToggle => f.write_str(
                 "TOGGLE as text in a datagram, which may arrive twice; expected ON or OFF, or `as = \"frames\"`",
             ),
