@@ -49,6 +49,8 @@ pub(super) struct Output {
     written: usize,
     chunk_max_bytes: usize,
     is_terminal: bool,
+    /// The octet that was shown last.
+    last: u8,
     is_gone: bool,
 }
 
@@ -65,7 +67,7 @@ impl Output {
         let is_file = fstat(stdout()).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
         let chunk_max_bytes = if is_file { PENDING_MAX_BYTES } else { PIPE_CHUNK_BYTES };
         let is_terminal = stdout().is_terminal();
-        Self { form, speakers, pending: Vec::new(), written: 0, chunk_max_bytes, is_terminal, is_gone: false }
+        Self { form, speakers, pending: Vec::new(), written: 0, chunk_max_bytes, is_terminal, last: 0, is_gone: false }
     }
 
     /// Says whether more may be received.
@@ -133,7 +135,7 @@ impl Output {
         let start = self.pending.len();
         self.pending.extend_from_slice(octets);
         if self.is_terminal && self.form != Form::Raw {
-            self.pending[start..].iter_mut().for_each(harmless);
+            harmless(&mut self.pending[start..], &mut self.last);
         }
     }
 
@@ -165,10 +167,16 @@ impl Output {
     }
 }
 
-/// Keeps what the far end says from moving the cursor.
-fn harmless(octet: &mut u8) {
-    if octet.is_ascii_control() && !matches!(octet, b'\n' | b'\r' | b'\t') {
-        *octet = b'?';
+/// Keeps what the far end says from moving the cursor: neither the controls of ASCII go through nor those behind it, which
+/// are two octets of UTF-8. `last` is the octet before these.
+fn harmless(octets: &mut [u8], last: &mut u8) {
+    for octet in octets {
+        let is_control = octet.is_ascii_control() && !matches!(octet, b'\n' | b'\r' | b'\t');
+        let is_late_control = *last == 0xC2 && (0x80..0xA0).contains(octet);
+        *last = *octet;
+        if is_control || is_late_control {
+            *octet = b'?';
+        }
     }
 }
 
@@ -209,8 +217,15 @@ mod tests {
 
     #[test]
     fn nothing_received_moves_the_cursor_of_a_terminal() {
-        let mut octets = *b"a\x1b[2J\tb\r\n\x07";
-        octets.iter_mut().for_each(harmless);
-        assert_eq!(&octets, b"a?[2J\tb\r\n?");
+        let shown = |pieces: &[&[u8]]| {
+            let mut last = 0;
+            let mut pieces: Vec<Vec<u8>> = pieces.iter().map(|piece| piece.to_vec()).collect();
+            pieces.iter_mut().for_each(|piece| harmless(piece, &mut last));
+            pieces.concat()
+        };
+        assert_eq!(shown(&[b"a\x1b[2J\tb\r\n\x07"]), b"a?[2J\tb\r\n?");
+        // U+009B is what ESC [ is, too; other letters of two octets are left alone, however they come.
+        assert_eq!(shown(&["\u{9b}2J".as_bytes()]), b"\xc2?2J");
+        assert_eq!(shown(&[b"\xc2", b"\x9b2J", b"\xc2", b"\xb5\xc3", b"\x9b"]), b"\xc2?2J\xc2\xb5\xc3\x9b");
     }
 }
