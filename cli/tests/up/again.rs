@@ -1,6 +1,7 @@
 //! What dies and is started again.
 
 use std::fs;
+use std::path::Path;
 
 use rustix::process::Signal;
 
@@ -47,6 +48,14 @@ fn a_process_that_ends_in_order_by_itself_is_started_again_too() {
     up.lines.until("button_process is ready");
 }
 
+/// Puts a file that is no FIFO where the FIFO is, which keeps the button from starting. In one step: who lives and finds no
+/// FIFO makes it anew.
+fn put_letters_in_place_of(fifo: &Path) {
+    let letters = fifo.with_extension("letters");
+    fs::write(&letters, "letters\n").unwrap();
+    fs::rename(letters, fifo).unwrap();
+}
+
 #[test]
 fn one_that_cannot_start_again_is_tried_until_it_can() {
     let home = Home::new("tries");
@@ -55,9 +64,7 @@ fn one_that_cannot_start_again_is_tried_until_it_can() {
     let open = || fs::read_dir(&descriptors).unwrap().count();
     let before = open();
     let fifo = home.path.join("button");
-    // A file that is no FIFO keeps the button from starting.
-    fs::remove_file(&fifo).unwrap();
-    fs::write(&fifo, "letters\n").unwrap();
+    put_letters_in_place_of(&fifo);
     signal(&descriptor(home.pids()[1]), Signal::KILL);
     up.lines.until("button_process has ended: killed by SIGKILL");
     let said = up.lines.until("button_process has ended: exit code 1; it starts again in ");
@@ -77,8 +84,7 @@ fn what_waits_for_its_next_start_is_stopped_at_once() {
     let home = Home::new("waits");
     let mut up = home.up();
     let fifo = home.path.join("button");
-    fs::remove_file(&fifo).unwrap();
-    fs::write(&fifo, "letters\n").unwrap();
+    put_letters_in_place_of(&fifo);
     signal(&descriptor(home.pids()[1]), Signal::KILL);
     for _ in 0..4 {
         up.lines.until("it starts again in ");
