@@ -295,6 +295,13 @@ mod tests {
             send = ["LED ON", "led off"]
             within = "90s"
             [[processes."led.far".rules]]
+            on = "V hold"
+            hold-time = "3s"
+            send = "LED ON"
+            [[processes."led.far".rules]]
+            on = "V double"
+            send = "LED OFF"
+            [[processes."led.far".rules]]
             on = "V press"
             send = "LAMP ON"
             to = ["tcp://10.0.0.2:5555", "unix:@led"]

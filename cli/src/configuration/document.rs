@@ -68,6 +68,8 @@ pub(super) struct LineTable {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RuleTable {
     pub(super) on: Spanned<Read<Edge>>,
+    pub(super) hold_time: Option<Spanned<Read<Timeout>>>,
+    pub(super) double_time: Option<Spanned<Read<Timeout>>>,
     pub(super) send: List<Read<Command>>,
     #[serde(default)]
     pub(super) to: List<Read<Endpoint>>,

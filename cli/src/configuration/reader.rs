@@ -6,7 +6,7 @@ use std::ops::Range;
 use soquete::Endpoint;
 use soquete_node::config::{
     Delivery, Direction, InstanceName, Level, LineConfig, LineKind, LineName, Place, Preset, ProcessConfig,
-    ProcessName, RuleConfig, Serve, WITHIN_DEFAULT, check,
+    ProcessName, RuleConfig, Serve, Timeout, Trigger, WITHIN_DEFAULT, check,
 };
 use toml::Spanned;
 
@@ -17,6 +17,9 @@ use super::value::{List, Read};
 use super::word::{Command, Edge, Mode};
 
 type Span = Range<usize>;
+
+/// `hold-time` or `double-time` of a rule.
+type TimeKey = Spanned<Read<Timeout>>;
 
 /// `at` and `line` of a remote line.
 type FarKeys = (Option<Spanned<Read<Endpoint>>>, Option<Spanned<Read<LineName>>>);
@@ -170,6 +173,27 @@ impl Reader {
         }
     }
 
+    /// Gives a trigger the time that stands in its table; only a hold and a double have one, each its own.
+    fn with_time(&mut self, on: Trigger, hold: Option<TimeKey>, double: Option<TimeKey>) -> Trigger {
+        let (given, own) = match on {
+            Trigger::Hold(_) => (hold.as_ref(), "hold-time"),
+            Trigger::Double(_) => (double.as_ref(), "double-time"),
+            _ => (None, ""),
+        };
+        for (key, time) in [("hold-time", &hold), ("double-time", &double)] {
+            if let Some(time) = time.as_ref().filter(|_| key != own) {
+                let only = key.trim_end_matches("-time");
+                self.wrong(time.span(), format!("`{key}` for a rule on {on}; expected it with {only} only"));
+            }
+        }
+        let time = given.map(|given| given.get_ref().0.duration());
+        match on {
+            Trigger::Hold(default) => Trigger::Hold(time.unwrap_or(default)),
+            Trigger::Double(default) => Trigger::Double(time.unwrap_or(default)),
+            _ => on,
+        }
+    }
+
     fn rule(&mut self, process: usize, rule: usize, table: RuleTable) -> RuleConfig {
         self.places.insert(Place::On { process, rule }, table.on.span());
         for (nth, command) in table.send.0.iter().enumerate() {
@@ -181,7 +205,7 @@ impl Reader {
         let Read(Edge(line, on)) = table.on.into_inner();
         RuleConfig {
             line,
-            on,
+            on: self.with_time(on, table.hold_time, table.double_time),
             send: words(table.send).map(|Command(command)| command).collect(),
             to: words(table.to).collect(),
             delivery: table.delivery.map_or(Delivery::Frames, |Read(delivery)| delivery),

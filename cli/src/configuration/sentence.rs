@@ -1,11 +1,8 @@
 //! Puts what the TOML reader says into the words of a configuration: `what is wrong; expected …`.
 
 /// Keys that a later version reads, and what this one does not have.
-const LATER: [(&str, &[&str]); 3] = [
-    ("leases", &["lease", "take-over"]),
-    ("gpio lines", &["active-low", "bias", "debounce", "drive", "edge"]),
-    ("hold and no double", &["double-time", "hold-time"]),
-];
+const LATER: [(&str, &[&str]); 2] =
+    [("leases", &["lease", "take-over"]), ("gpio lines", &["active-low", "bias", "debounce", "drive", "edge"])];
 
 /// Turns a message of the TOML reader about the text `written` into a sentence that says what was expected.
 pub(super) fn plain(message: &str, written: &str) -> String {

@@ -1,6 +1,7 @@
 //! Writes a configuration as TOML, with every default filled in.
 
 use std::fmt::{self, Display};
+use std::time::Duration;
 
 use soquete_node::config::{
     Direction, Level, LineConfig, LineKind, Preset, ProcessConfig, RuleConfig, Serve, Timeout, Trigger,
@@ -82,18 +83,23 @@ fn line(f: &mut fmt::Formatter<'_>, config: &LineConfig) -> fmt::Result {
 
 fn rule(f: &mut fmt::Formatter<'_>, config: &RuleConfig) -> fmt::Result {
     let RuleConfig { line, on, send, to, delivery, within } = config;
-    let trigger = match on {
-        Trigger::Release => "release",
-        _ => "press",
-    };
-    writeln!(f, "on = {}", quoted(format_args!("{line} {trigger}")))?;
+    writeln!(f, "on = {}", quoted(format_args!("{line} {on}")))?;
+    match on {
+        Trigger::Hold(time) => timeout(f, "hold-time", *time)?,
+        Trigger::Double(time) => timeout(f, "double-time", *time)?,
+        _ => {}
+    }
     writeln!(f, "send = {}", list(send))?;
     if !to.is_empty() {
         writeln!(f, "to = {}", list(to))?;
         writeln!(f, "as = \"{delivery}\"")?;
     }
-    match Timeout::try_from(*within) {
-        Ok(within) => writeln!(f, "within = \"{within}\""),
+    timeout(f, "within", *within)
+}
+
+fn timeout(f: &mut fmt::Formatter<'_>, key: &str, time: Duration) -> fmt::Result {
+    match Timeout::try_from(time) {
+        Ok(time) => writeln!(f, "{key} = \"{time}\""),
         Err(_) => Ok(()),
     }
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use soquete::Endpoint;
 use soquete_node::config::{
-    BACKLOG_MAX, Delivery, InstanceName, Language, Level, LineKind, LineKindError, LineName, Network, Preset,
-    ProcessName, Timeout, Trigger,
+    BACKLOG_MAX, DOUBLE_TIME_DEFAULT, Delivery, HOLD_TIME_DEFAULT, InstanceName, Language, Level, LineKind,
+    LineKindError, LineName, Network, Preset, ProcessName, Timeout, Trigger,
 };
 
 use super::value::{Word, parse};
@@ -53,7 +53,7 @@ pub(super) struct OutputKind(pub(super) Option<LineKind>);
 /// What both are where their line is another server's.
 const REMOTE: &str = "remote";
 
-/// `BUTTON press`
+/// `BUTTON press`; the time of a hold or a double stands in a key of its own.
 pub(super) struct Edge(pub(super) LineName, pub(super) Trigger);
 
 /// A text command; what it says is checked with the rest of its rule.
@@ -194,8 +194,9 @@ impl Word for Edge {
         let trigger = match trigger {
             "press" => Trigger::Press,
             "release" => Trigger::Release,
-            "hold" | "double" => return Err(format!("this version has no {trigger}; expected press or release")),
-            _ => return Err("unknown trigger; expected press or release".to_owned()),
+            "hold" => Trigger::Hold(HOLD_TIME_DEFAULT),
+            "double" => Trigger::Double(DOUBLE_TIME_DEFAULT),
+            _ => return Err("unknown trigger; expected press, release, hold or double".to_owned()),
         };
         Ok(Self(LineName::read(line)?, trigger))
     }

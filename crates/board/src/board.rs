@@ -49,20 +49,21 @@ impl Board {
             Fact::Command(command) => self.command(now, command),
             Fact::Acted { action, line, outcome } => self.acted(now, action, line, outcome),
             Fact::Edge { line, level, at } => self.edge(now, line, level, at),
-            Fact::Confirmed { line, level, cause } => self.change(line, level.into(), now, cause),
-            Fact::Lost { line, cause } => self.change(line, Value::Unknown, now, cause),
+            Fact::Confirmed { line, level, cause } => self.told(now, line, level.into(), cause),
+            Fact::Lost { line, cause } => self.told(now, line, Value::Unknown, cause),
             Fact::Delivered { press, outcome } => self.rules.delivered(now, press, outcome, &mut self.out),
         }
     }
 
-    /// Ends the commands and presses whose deadline has passed while they waited.
+    /// Ends the commands and presses whose deadline has passed while they waited, and sets off the rules of inputs that
+    /// are held. Edges that happened before `now` are to be told first.
     pub fn handle_timeout(&mut self, now: Duration) {
         self.queue.expire(now, &self.lines, &mut self.out);
-        self.rules.expire(now, &mut self.out);
+        self.rules.handle_timeout(now, &mut self.out);
     }
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called; `None` while nothing waits that could
-    /// expire.
+    /// expire and no input is held that could set off a rule.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         [self.queue.timeout(), self.rules.timeout()].into_iter().flatten().min()
@@ -136,6 +137,14 @@ impl Board {
             self.change(line, level.into(), at, "edge".into());
             self.rules.edge(now, &name, level, at, &mut self.out);
         }
+    }
+
+    /// Takes a value that is news and no edge: nobody can say since when an input has it.
+    fn told(&mut self, now: Duration, line: LineId, value: Value, cause: Cause) {
+        if let Some(line) = self.lines.get(line).filter(|line| line.value() != value) {
+            self.rules.forget(line.name());
+        }
+        self.change(line, value, now, cause);
     }
 
     fn change(&mut self, line: LineId, value: Value, at: Duration, cause: Cause) {

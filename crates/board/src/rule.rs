@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::fact::Instructions;
-use crate::{Failure, Instruction, Level, LineName, Outcome, Refusal};
+use crate::gesture::Gesture;
+use crate::{Failure, Instruction, Level, LineName, Outcome, Refusal, Trigger};
 
 /// The most rules of one board: an edge is held against each of them.
 pub const RULES_MAX: usize = 256;
@@ -29,30 +30,20 @@ impl RuleId {
     }
 }
 
-/// A press: one edge that set off one rule. Numbered from 1, in one sequence over all rules.
+/// A press: what set off one rule once. Numbered from 1, in one sequence over all rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PressId(u64);
-
-/// Which edge sets off a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Trigger {
-    /// The input goes on.
-    Press,
-    /// The input goes off.
-    Release,
-}
 
 /// What a rule shall be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleSpec {
     /// The input. A name, so that the line may go and come back.
     pub line: LineName,
-    /// Which of its edges sets off the rule.
+    /// What it does to set off the rule.
     pub on: Trigger,
     /// How many commands the rule sends in turn. The commands themselves are the caller's.
     pub steps: NonZeroUsize,
-    /// How long after the edge a press may still be delivered.
+    /// How long after it was set off a press may still be delivered.
     pub within: Duration,
 }
 
@@ -61,6 +52,7 @@ pub struct RuleSpec {
 pub struct Rule {
     id: RuleId,
     spec: RuleSpec,
+    gesture: Gesture,
     step: usize,
     /// The press being delivered. While there is none, none waits.
     front: Option<PressId>,
@@ -184,7 +176,8 @@ impl Rules {
         }
         let id = RuleId(self.rules.len());
         let (waiting, counts) = (VecDeque::new(), PressCounts::default());
-        self.rules.push(Rule { id, spec, step: 0, front: None, waiting, counts });
+        let gesture = Gesture::new(spec.on);
+        self.rules.push(Rule { id, spec, gesture, step: 0, front: None, waiting, counts });
         Ok(id)
     }
 
@@ -192,21 +185,30 @@ impl Rules {
         self.rules.iter()
     }
 
-    /// Sets off the rules of this edge.
+    /// Shows an edge to the rules of its line; sets off those that have waited for it.
     pub(crate) fn edge(&mut self, now: Duration, line: &LineName, level: Level, at: Duration, out: &mut Instructions) {
-        let trigger = match level {
-            Level::On => Trigger::Press,
-            Level::Off => Trigger::Release,
-        };
-        for rule in self.rules.iter_mut().filter(|rule| rule.spec.on == trigger && rule.spec.line == *line) {
-            self.last_press += 1;
-            let press = PressId(self.last_press);
-            if self.is_closed {
-                rule.give_up(press, STOPPING, out);
-            } else {
-                rule.press(now, press, at.saturating_add(rule.spec.within), out);
+        for rule in 0..self.rules.len() {
+            if self.rules[rule].spec.line == *line
+                && let Some(at) = self.rules[rule].gesture.edge(level, at)
+            {
+                self.set_off(now, rule, at, out);
             }
         }
+    }
+
+    fn set_off(&mut self, now: Duration, rule: usize, at: Duration, out: &mut Instructions) {
+        self.last_press += 1;
+        let (press, rule) = (PressId(self.last_press), &mut self.rules[rule]);
+        if self.is_closed {
+            rule.give_up(press, STOPPING, out);
+        } else {
+            rule.press(now, press, at.saturating_add(rule.spec.within), out);
+        }
+    }
+
+    /// Forgets what an input has begun that was no press yet: what it did meanwhile is not known.
+    pub(crate) fn forget(&mut self, line: &LineName) {
+        self.rules.iter_mut().filter(|rule| rule.spec.line == *line).for_each(|rule| rule.gesture.forget());
     }
 
     pub(crate) fn delivered(&mut self, now: Duration, press: PressId, outcome: Outcome, out: &mut Instructions) {
@@ -219,18 +221,26 @@ impl Rules {
     pub(crate) fn close(&mut self, out: &mut Instructions) {
         self.is_closed = true;
         for rule in &mut self.rules {
+            rule.gesture.forget();
             for waiting in std::mem::take(&mut rule.waiting) {
                 rule.give_up(waiting.press, STOPPING, out);
             }
         }
     }
 
-    pub(crate) fn expire(&mut self, now: Duration, out: &mut Instructions) {
+    /// Sets off the rules whose time has come, and gives up the presses whose time is over.
+    pub(crate) fn handle_timeout(&mut self, now: Duration, out: &mut Instructions) {
+        for rule in 0..self.rules.len() {
+            if let Some(at) = self.rules[rule].gesture.handle_timeout(now) {
+                self.set_off(now, rule, at, out);
+            }
+        }
         self.rules.iter_mut().for_each(|rule| rule.expire(now, out));
     }
 
     pub(crate) fn timeout(&self) -> Option<Duration> {
-        self.rules.iter().flat_map(|rule| &rule.waiting).map(|waiting| waiting.deadline).min()
+        let deadlines = self.rules.iter().flat_map(|rule| &rule.waiting).map(|waiting| waiting.deadline);
+        deadlines.chain(self.rules.iter().filter_map(|rule| rule.gesture.timeout())).min()
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -345,6 +355,50 @@ mod tests {
         let edge = crate::Fact::Edge { line, level: Level::On, at: ms(5) };
         scene.board.handle(ms(105), edge);
         assert_eq!(scene.said(), [format!("report 0: step 0 not done: {TOO_LATE}")]);
+    }
+
+    #[test]
+    fn a_held_input_sets_off_its_rule_when_its_time_is_over() {
+        let mut scene = scene();
+        scene.rule("KEY", Trigger::Hold(ms(1000)), 1, 100);
+        scene.edge("KEY", Level::On);
+        assert_eq!(scene.said(), ["deliver 0: step 0"]);
+        assert_eq!(scene.board.timeout(), Some(ms(1000)));
+        scene.wait_until(1000);
+        assert_eq!(scene.said(), ["deliver 1: step 0"]);
+        scene.edge("KEY", Level::Off);
+        assert_eq!(scene.said(), NOTHING);
+    }
+
+    #[test]
+    fn a_second_press_is_a_press_and_a_double_too() {
+        let mut scene = scene();
+        scene.rule("KEY", Trigger::Double(ms(500)), 1, 100);
+        scene.press("KEY");
+        assert_eq!(scene.said(), ["deliver 0: step 0"]);
+        scene.delivered(Ok(()));
+        scene.said();
+        scene.press("KEY");
+        assert_eq!(scene.said(), ["deliver 0: step 1", "deliver 1: step 0"]);
+    }
+
+    #[test]
+    fn an_input_that_is_lost_is_not_held() {
+        let mut scene = scene();
+        scene.rule("KEY", Trigger::Hold(ms(1000)), 1, 100);
+        for confirm in [true, false] {
+            scene.confirm("KEY", Level::Off);
+            scene.edge("KEY", Level::On);
+            let line = scene.line("KEY");
+            if confirm {
+                scene.confirm("KEY", Level::Off);
+            } else {
+                scene.board.handle(scene.now, crate::Fact::Lost { line, cause: "gone".into() });
+            }
+            scene.said();
+            scene.wait_until(5000);
+            assert!(!scene.said().iter().any(|said| said.contains("deliver 1")));
+        }
     }
 
     #[test]

@@ -33,7 +33,9 @@ pub use line::{LineConfig, LineKind, LineKindError};
 pub use mistake::{Counted, Mistake, Place, Problem};
 pub use name::{INSTANCE_NAME_BYTES_MAX, InstanceName, NameError, PROCESS_NAME_BYTES_MAX, ProcessName};
 pub use network::{Network, NetworkError};
-pub use rule::{COMMANDS_MAX, Delivery, RuleConfig, TARGETS_MAX, WITHIN_DEFAULT};
+pub use rule::{
+    COMMANDS_MAX, DOUBLE_TIME_DEFAULT, Delivery, HOLD_TIME_DEFAULT, RuleConfig, TARGETS_MAX, WITHIN_DEFAULT,
+};
 pub use serve::{BACKLOG_DEFAULT, BACKLOG_MAX, Language, LanguageError, Languages, MODE_DEFAULT, NETWORKS_MAX, Serve};
 /// The words of the board that a configuration is written in.
 pub use soquete_board::{Direction, Level, LineName, NameError as LineNameError, Preset, Trigger};

@@ -375,6 +375,9 @@ mod tests {
         let too_short = Problem::BadWithin(TimeoutError::TooShort);
         assert_eq!(within(std::time::Duration::ZERO), Some((RULE, too_short)));
         assert_eq!(within(crate::config::TIMEOUT_MAX), None);
+        let too_long = Problem::BadWithin(TimeoutError::TooLong);
+        let never = Trigger::Hold(std::time::Duration::from_secs(3601));
+        assert_eq!(problem(|p| p.rules[0].on = never), Some((RULE, too_long)));
     }
 
     #[test]

@@ -217,7 +217,7 @@ pub enum Problem {
     NoPort(Endpoint),
     /// A rule sends to an endpoint twice.
     RepeatedTarget(Endpoint),
-    /// The time of a rule is out of its bounds.
+    /// A time of a rule is out of its bounds.
     BadWithin(TimeoutError),
 }
 

@@ -9,6 +9,12 @@ use soquete_board::{LineName, Trigger};
 /// How long a press may take to be delivered, by default: a person who sees nothing for two seconds presses again.
 pub const WITHIN_DEFAULT: Duration = Duration::from_secs(2);
 
+/// How long an input is held before that is a hold, by default: longer than any press that is meant as one.
+pub const HOLD_TIME_DEFAULT: Duration = Duration::from_secs(1);
+
+/// How long after a press another one makes both a double, by default: as long as two clicks of a mouse may be apart.
+pub const DOUBLE_TIME_DEFAULT: Duration = Duration::from_millis(500);
+
 /// The most commands that one rule sends in turn.
 pub const COMMANDS_MAX: usize = 64;
 
@@ -20,7 +26,8 @@ pub const TARGETS_MAX: usize = 16;
 pub struct RuleConfig {
     /// The input.
     pub line: LineName,
-    /// Which of its edges sets off the rule.
+    /// What it does to set off the rule. The time of a hold or a double is 1 ms to 1 h, [`HOLD_TIME_DEFAULT`] and
+    /// [`DOUBLE_TIME_DEFAULT`] where nothing is said.
     pub on: Trigger,
     /// What is sent in turn: text commands that set lines, such as `LED TOGGLE`; 1 to [`COMMANDS_MAX`].
     pub send: Vec<String>,
@@ -51,11 +58,7 @@ impl RuleConfig {
     /// Says what sets it off: `BUTTON press`.
     #[must_use]
     pub fn words(&self) -> String {
-        let trigger = match self.on {
-            Trigger::Release => "release",
-            _ => "press",
-        };
-        format!("{} {trigger}", self.line)
+        format!("{} {}", self.line, self.on)
     }
 }
 

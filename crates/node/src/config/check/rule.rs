@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use soquete::{Endpoint, Host};
-use soquete_board::{Direction, LINES_PER_COMMAND_MAX, LineName};
+use soquete_board::{Direction, LINES_PER_COMMAND_MAX, LineName, Trigger};
 use soquete_proto::lines::LINE_MAX_BYTES;
 use soquete_proto::text;
 
@@ -52,8 +52,14 @@ impl Check<'_> {
                 self.found(place.to(nth), Problem::RepeatedTarget(to.clone()));
             }
         }
-        if let Err(error) = Timeout::try_from(rule.within) {
-            self.found(place, Problem::BadWithin(error));
+        let own = match rule.on {
+            Trigger::Hold(time) | Trigger::Double(time) => Some(time),
+            _ => None,
+        };
+        for time in own.into_iter().chain([rule.within]) {
+            if let Err(error) = Timeout::try_from(time) {
+                self.found(place, Problem::BadWithin(error));
+            }
         }
     }
 }
