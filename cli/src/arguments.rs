@@ -52,8 +52,7 @@ pub(crate) enum Command {
     Logs(Logs),
     Run(Run),
     Press(Press),
-    /// Lists every line with its direction and its value
-    Lines(Reached),
+    Lines(Lines),
     Get(Get),
     Set(Set),
     Toggle(Toggle),
@@ -84,7 +83,7 @@ pub(crate) struct Chosen {
 pub(crate) enum Platform {
     /// Any Linux: the button is a FIFO, the LED a line in the log
     Pc,
-    /// A Raspberry Pi: LED on GPIO17, button on GPIO4; not in this version, which says so
+    /// A Raspberry Pi: the LED is on GPIO17, the button between GPIO4 and ground
     Raspberry,
 }
 
@@ -170,6 +169,19 @@ pub(crate) struct Reached {
     pub(crate) timeout: Timeout,
     #[command(flatten)]
     pub(crate) chosen: Chosen,
+}
+
+/// Lists every line with its direction and its value, or the GPIO of this machine
+#[derive(Args, Debug)]
+pub(crate) struct Lines {
+    /// Lists the GPIO chips of this machine and their lines instead, in use or not, whatever is configured
+    #[arg(long, conflicts_with_all = ["at", "config", "platform"])]
+    pub(crate) hardware: bool,
+    /// Prints one JSON document
+    #[arg(long, requires = "hardware")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reached: Reached,
 }
 
 /// Prints the value of a line: on, off or unknown

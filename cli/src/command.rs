@@ -5,10 +5,12 @@
 //! | `answer` | reads what a board answers |
 //! | `events` | follows the changes of one server |
 //! | `table` | columns below each other |
+//! | `hardware` | the GPIO of this machine |
 //! | `moment` | moments and durations as a person reads them |
 
 pub(crate) mod answer;
 pub(crate) mod events;
+mod hardware;
 pub(crate) mod moment;
 pub(crate) mod table;
 
@@ -18,7 +20,7 @@ use soquete::{Endpoint, Error, Outcome};
 use soquete_node::config::LineName;
 use soquete_node::status::{LineStatus, ProcessStatus};
 
-use crate::arguments::{Get, LinePath, Press, Reached, Set, Switch, Toggle};
+use crate::arguments::{Get, LinePath, Lines, Press, Reached, Set, Switch, Toggle};
 use crate::output::{Exit, Failure, print, print_done};
 use crate::reach::{self, Deadline, Target};
 use answer::{Value, plain};
@@ -28,11 +30,15 @@ use table::Table;
 /// How long a press may take. 2 s, as the other commands by default: it never leaves this machine.
 const PRESS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Prints every line with its direction and value; of this machine's also who set it, and when.
+/// Prints every line with its direction and value, or the GPIO of this machine; of this machine's also who set it, and when.
 ///
 /// # Errors
 /// Somebody does not answer; the lines of the others are printed.
-pub(crate) fn lines(reached: &Reached) -> Result<(), Failure> {
+pub(crate) fn lines(lines: &Lines) -> Result<(), Failure> {
+    if lines.hardware {
+        return hardware::list(lines);
+    }
+    let reached = &lines.reached;
     let by = Deadline::after(reached.timeout.duration());
     let targets = reach::targets(reached)?;
     let mut table = Table::new(&["PROCESS", "LINE", "DIRECTION", "VALUE", "SINCE", "BY"]);

@@ -37,6 +37,9 @@ use report::Report;
 /// The built-in configuration: the two processes of the seeds, on a PC.
 const PC: &str = include_str!("configuration/pc.toml");
 
+/// The same two processes on the pins of a Raspberry Pi.
+const RASPBERRY: &str = include_str!("configuration/raspberry.toml");
+
 /// What an instance is called whose configuration has neither a name nor a file.
 const INSTANCE_DEFAULT: &str = "default";
 
@@ -74,10 +77,7 @@ pub(crate) fn read_shown(name: &Path, text: &[u8]) -> Result<Configuration, Fail
 fn from_source(source: Source) -> Result<Configuration, Failure> {
     let octets = match &source {
         Source::BuiltIn(Platform::Pc) => PC.into(),
-        Source::BuiltIn(Platform::Raspberry) => {
-            let wrong = "this version has no gpio lines, so it cannot run on the pins of a Raspberry Pi";
-            return Err(Failure::usage(wrong).act("try `--platform pc`, which runs on any Linux, a Raspberry Pi too"));
-        }
+        Source::BuiltIn(Platform::Raspberry) => RASPBERRY.into(),
         Source::File(path) => source::read_bounded(path).map_err(|error| unreadable(path, &error))?,
     };
     parse(source, &octets).map_err(|wrong| Failure::Wrong { exit: Exit::WrongUsage, wrong, act: None })
@@ -206,6 +206,18 @@ mod tests {
     }
 
     #[test]
+    fn on_a_raspberry_the_same_lines_are_hardware() {
+        let raspberry = parse(Source::BuiltIn(Platform::Raspberry), RASPBERRY.as_bytes()).unwrap();
+        let mut pc = pc();
+        let kinds: Vec<_> = raspberry.processes.iter().map(|process| process.lines[0].kind.to_string()).collect();
+        assert_eq!(kinds, ["gpio:GPIO17", "gpio:GPIO4"]);
+        for (process, same) in pc.processes.iter_mut().zip(&raspberry.processes) {
+            process.lines[0].kind = same.lines[0].kind.clone();
+        }
+        assert_eq!(pc.processes, raspberry.processes);
+    }
+
+    #[test]
     fn processes_and_lines_keep_the_order_of_the_file() {
         let text = "[processes.z]\nlines.Y.output = 'log'\nlines.X.output = 'log'\n[processes.a]\n";
         let processes = file(text).processes;
@@ -231,7 +243,22 @@ mod tests {
     fn what_the_example_offers_in_comments_is_accepted() {
         let offered = |key: &str| format!("# {key}");
         let mut text = command::EXAMPLE.replace("serve = [\"tcp://127.0.0.1:5555\"]", "");
-        for key in ["name =", "syslog =", "mode =", "[processes.led_process.lines.FAR]", "output =", "at =", "line ="] {
+        for key in [
+            "name =",
+            "syslog =",
+            "mode =",
+            "[processes.led_process.lines.FAR]",
+            "output =",
+            "at =",
+            "line =",
+            "[processes.led_process.lines.LAMP]",
+            "[processes.button_process.lines.KEY]",
+            "input =",
+            "active-low =",
+            "drive =",
+            "bias =",
+            "debounce =",
+        ] {
             assert!(text.contains(&offered(key)), "{key}");
             text = text.replace(&offered(key), key);
         }
@@ -288,6 +315,8 @@ mod tests {
             LED = { output = "virtual", start = "on", stop = "keep", safe = "on" }
             "A.b" = { input = "fifo:/tmp/\\é", mode = "622" }
             V.input = "virtual"
+            G = { output = "gpio:GPIO17", start = "keep", drive = "open-drain", bias = "pull-up" }
+            H = { input = "gpio:pinctrl-bcm2711/4", active-low = true, debounce = "5ms", bias = "disabled" }
             FAR = { output = "remote", at = "tcp://10.0.0.2:5555", stop = "off" }
             KEY = { input = "remote", at = "unix:@far", line = "BUTTON" }
             [[processes."led.far".rules]]

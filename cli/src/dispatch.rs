@@ -18,7 +18,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Command::Down(down)) => down::run(&down),
         Some(Command::Logs(logs)) => logs::run(&logs),
         Some(Command::Run(run)) => run::run(&run),
-        Some(Command::Lines(reached)) => command::lines(&reached),
+        Some(Command::Lines(lines)) => command::lines(&lines),
         Some(Command::Get(get)) => command::get(&get),
         Some(Command::Set(set)) => command::set(&set),
         Some(Command::Toggle(toggle)) => command::toggle(&toggle),

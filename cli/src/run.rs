@@ -17,7 +17,7 @@ use sd_notify::NotifyState;
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
 use soquete_node::config::{ProcessConfig, ProcessName};
-use soquete_node::{Process, ProcessError, Surroundings};
+use soquete_node::{Process, Surroundings};
 
 use crate::arguments::Run;
 use crate::configuration::{Configuration, load, read_shown};
@@ -49,9 +49,9 @@ pub(crate) fn run(run: &Run) -> Result<(), Failure> {
     }
     let (control, journal) = (instance.control(&run.name), instance.journal(&run.name));
     let surroundings = Surroundings { control: Some(control), stop_on, journal: Some(journal) };
-    let process = Process::new(config, surroundings).map_err(refused)?;
+    let process = Process::new(config, surroundings).map_err(Failure::from)?;
     sd_notify::notify(&[NotifyState::Ready]).map_err(|error| failed("say that it is ready", &error))?;
-    let ended = process.run().map_err(refused);
+    let ended = process.run().map_err(Failure::from);
     // Where `up` has put something into it, it stays.
     instance.remove_folder();
     ended
@@ -127,10 +127,6 @@ fn end_with(lifeline: &File) -> io::Result<()> {
         process::exit(Exit::NotDone as i32)
     })?;
     Ok(())
-}
-
-fn refused(error: ProcessError) -> Failure {
-    error.act.iter().fold(Failure::new(Exit::NotDone, &error.what), Failure::act)
 }
 
 fn failed(what: &str, error: &io::Error) -> Failure {

@@ -152,9 +152,27 @@ fn the_built_in_configuration_is_fine() {
     let home = Home::new("built-in");
     let ok = "ok: 2 processes, 2 lines, 1 rule, 1 endpoint (built-in pc)\n";
     assert_eq!(home.run(&["config", "check", "--platform", "PC"]).done(), ok);
-    home.run(&["config", "check", "--platform", "raspberry"]).refused(2, &["this version has no gpio lines"]);
-    home.run(&["up", "--platform", "Raspberry"])
-        .refused(2, &["this version has no gpio lines", "\ntry `--platform pc`"]);
+    let ok = "ok: 2 processes, 2 lines, 1 rule, 1 endpoint (built-in raspberry)\n";
+    assert_eq!(home.run(&["config", "check", "--platform", "Raspberry"]).done(), ok);
+}
+
+#[test]
+fn the_hardware_of_this_machine_is_listed_or_it_says_that_there_is_none() {
+    let home = Home::new("hardware");
+    let has_gpio = fs::read_dir("/dev").unwrap().flatten().any(|file| {
+        let name = file.file_name();
+        name.to_string_lossy().starts_with("gpiochip")
+    });
+    if has_gpio {
+        assert!(home.run(&["lines", "--hardware"]).done().starts_with("CHIP "));
+        assert!(home.run(&["lines", "--hardware", "--json"]).done().starts_with("{\n"));
+    } else {
+        let none = ["there is no GPIO chip (no /dev/gpiochip*)", "\nGPIO needs a board, and a kernel, that have it"];
+        home.run(&["lines", "--hardware"]).refused(1, &none);
+        home.run(&["lines", "--hardware", "--json"]).refused(1, &none);
+        let button = ["run", "button_process", "--platform", "RASPBERRY"];
+        home.run(&button).refused(1, &["BUTTON: gpio:GPIO4: ", none[0], none[1]]);
+    }
 }
 
 #[test]
@@ -234,6 +252,8 @@ fn wrong_arguments_end_with_2_and_say_what_is_wrong() {
         ("up --anyone-from office", "no address; expected a network such as 10.0.0.0/24"),
         ("run sixteen_octets__", "expected at most 15, all that the kernel keeps"),
         ("press", "required arguments were not provided"),
+        ("lines --json", "--hardware"),
+        ("lines --hardware --at unix:@led", "cannot be used with"),
         ("press ON", "ON is a command word"),
         ("set LED dim", "invalid value 'dim'"),
         ("get LED --at 127.0.0.1:5555", "write `tcp://127.0.0.1:5555`"),

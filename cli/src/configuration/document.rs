@@ -6,7 +6,9 @@ use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use soquete::Endpoint;
-use soquete_node::config::{Delivery, InstanceName, Language, Level, LineName, Network, Preset, ProcessName, Timeout};
+use soquete_node::config::{
+    Bias, Delivery, Drive, InstanceName, Language, Level, LineName, Network, Preset, ProcessName, Timeout,
+};
 use toml::Spanned;
 
 use super::value::{List, Read, Table, Word, elements};
@@ -58,6 +60,10 @@ pub(super) struct LineTable {
     pub(super) at: Option<Spanned<Read<Endpoint>>>,
     pub(super) line: Option<Spanned<Read<LineName>>>,
     pub(super) mode: Option<Spanned<Read<Mode>>>,
+    pub(super) bias: Option<Spanned<Read<Bias>>>,
+    pub(super) active_low: Option<Spanned<bool>>,
+    pub(super) debounce: Option<Spanned<Read<Timeout>>>,
+    pub(super) drive: Option<Spanned<Read<Drive>>>,
     pub(super) start: Option<Spanned<Read<Preset>>>,
     pub(super) stop: Option<Spanned<Read<Preset>>>,
     pub(super) safe: Option<Spanned<Read<Level>>>,

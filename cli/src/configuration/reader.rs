@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use soquete::Endpoint;
 use soquete_node::config::{
-    Delivery, Direction, InstanceName, Level, LineConfig, LineKind, LineName, Place, Preset, ProcessConfig,
-    ProcessName, RuleConfig, Serve, Timeout, Trigger, WITHIN_DEFAULT, check,
+    Bias, Delivery, Direction, Drive, Gpio, InstanceName, Level, LineConfig, LineKind, LineName, Place, Preset,
+    ProcessConfig, ProcessName, RuleConfig, Serve, Timeout, Trigger, WITHIN_DEFAULT, check,
 };
 use toml::Spanned;
 
@@ -23,6 +23,14 @@ type TimeKey = Spanned<Read<Timeout>>;
 
 /// `at` and `line` of a remote line.
 type FarKeys = (Option<Spanned<Read<Endpoint>>>, Option<Spanned<Read<LineName>>>);
+
+/// What the table of a line says about its hardware.
+struct GpioKeys {
+    bias: Option<Spanned<Read<Bias>>>,
+    active_low: Option<Spanned<bool>>,
+    debounce: Option<Spanned<Read<Timeout>>>,
+    drive: Option<Spanned<Read<Drive>>>,
+}
 
 /// What a text says.
 #[derive(Debug)]
@@ -132,6 +140,9 @@ impl Reader {
             None => self.remote(&name, direction, span, far)?,
         };
         let kind = self.with_mode(&name, kind, table.mode);
+        let keys =
+            GpioKeys { bias: table.bias, active_low: table.active_low, debounce: table.debounce, drive: table.drive };
+        let kind = self.with_gpio_keys(&name, kind, keys);
         let default = kind.preset_default();
         let preset = |given: Option<Spanned<Read<Preset>>>| given.map_or(default, |given| given.into_inner().0);
         let safe = table.safe.map_or(Level::Off, |given| given.into_inner().0);
@@ -171,6 +182,37 @@ impl Reader {
             }
             (kind, None) => kind,
         }
+    }
+
+    /// Gives a line of the hardware what stands in its table about that.
+    fn with_gpio_keys(&mut self, name: &LineName, kind: LineKind, keys: GpioKeys) -> LineKind {
+        let given = [
+            ("bias", keys.bias.as_ref().map(Spanned::span), None),
+            ("active-low", keys.active_low.as_ref().map(Spanned::span), None),
+            ("debounce", keys.debounce.as_ref().map(Spanned::span), Some(Direction::Input)),
+            ("drive", keys.drive.as_ref().map(Spanned::span), Some(Direction::Output)),
+        ];
+        for (key, span, only) in given {
+            let wrong = match (&kind, only) {
+                (LineKind::Gpio(gpio), Some(only)) if gpio.direction != only => match only {
+                    Direction::Input => "which is an output; expected it at inputs only",
+                    Direction::Output => "which is an input; expected it at outputs only",
+                },
+                (LineKind::Gpio(_), _) => continue,
+                _ => "which is no hardware; expected it at gpio lines only",
+            };
+            if let Some(span) = span {
+                self.wrong(span, format!("`{key}` for {name}, {wrong}"));
+            }
+        }
+        let LineKind::Gpio(gpio) = kind else { return kind };
+        LineKind::Gpio(Gpio {
+            bias: keys.bias.map_or(gpio.bias, |given| given.into_inner().0),
+            active_low: keys.active_low.map_or(gpio.active_low, Spanned::into_inner),
+            debounce: keys.debounce.map_or(gpio.debounce, |given| Some(given.into_inner().0.duration())),
+            drive: keys.drive.map_or(gpio.drive, |given| given.into_inner().0),
+            ..gpio
+        })
     }
 
     /// Gives a trigger the time that stands in its table; only a hold and a double have one, each its own.

@@ -2,7 +2,7 @@
 
 /// Keys that a later version reads, and what this one does not have.
 const LATER: [(&str, &[&str]); 2] =
-    [("leases", &["lease", "take-over"]), ("gpio lines", &["active-low", "bias", "debounce", "drive", "edge"])];
+    [("leases", &["lease", "take-over"]), ("choice of edges: a line tells both", &["edge"])];
 
 /// Turns a message of the TOML reader about the text `written` into a sentence that says what was expected.
 pub(super) fn plain(message: &str, written: &str) -> String {

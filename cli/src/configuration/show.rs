@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::time::Duration;
 
 use soquete_node::config::{
-    Direction, Level, LineConfig, LineKind, Preset, ProcessConfig, RuleConfig, Serve, Timeout, Trigger,
+    Direction, Gpio, Level, LineConfig, LineKind, Preset, ProcessConfig, RuleConfig, Serve, Timeout, Trigger,
 };
 
 use super::Configuration;
@@ -76,8 +76,18 @@ fn line(f: &mut fmt::Formatter<'_>, config: &LineConfig) -> fmt::Result {
     }
     match kind {
         LineKind::Fifo { mode, .. } => writeln!(f, "mode = \"{mode:04o}\""),
+        LineKind::Gpio(gpio) => hardware(f, gpio),
         LineKind::Remote { at, line, .. } => writeln!(f, "at = {}\nline = {}", quoted(at), quoted(line)),
         _ => Ok(()),
+    }
+}
+
+fn hardware(f: &mut fmt::Formatter<'_>, gpio: &Gpio) -> fmt::Result {
+    let Gpio { direction, line: _, bias, active_low, drive, debounce } = gpio;
+    writeln!(f, "bias = \"{bias}\"\nactive-low = {active_low}")?;
+    match direction {
+        Direction::Input => debounce.map_or(Ok(()), |time| timeout(f, "debounce", time)),
+        Direction::Output => writeln!(f, "drive = \"{drive}\""),
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use soquete::Endpoint;
 use soquete_node::config::{
-    BACKLOG_MAX, DOUBLE_TIME_DEFAULT, Delivery, HOLD_TIME_DEFAULT, InstanceName, Language, Level, LineKind,
-    LineKindError, LineName, Network, Preset, ProcessName, Timeout, Trigger,
+    BACKLOG_MAX, Bias, DOUBLE_TIME_DEFAULT, Delivery, Drive, HOLD_TIME_DEFAULT, InstanceName, Language, Level,
+    LineKind, LineKindError, LineName, Network, Preset, ProcessName, Timeout, Trigger,
 };
 
 use super::value::{Word, parse};
@@ -156,6 +156,26 @@ impl Word for OutputKind {
 
 fn kind(text: &str, read: fn(&str) -> Result<LineKind, LineKindError>) -> Result<Option<LineKind>, String> {
     (text != REMOTE).then(|| read(text)).transpose().map_err(|error| error.to_string())
+}
+
+impl Word for Bias {
+    const EXPECTED: &'static str = "\"pull-up\", \"pull-down\", \"disabled\" or \"as-is\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let all = [Self::PullUp, Self::PullDown, Self::Disabled, Self::AsIs];
+        let bias = all.into_iter().find(|bias| bias.to_string() == text);
+        bias.ok_or_else(|| "no bias; expected pull-up, pull-down, disabled or as-is".to_owned())
+    }
+}
+
+impl Word for Drive {
+    const EXPECTED: &'static str = "\"push-pull\", \"open-drain\" or \"open-source\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let all = [Self::PushPull, Self::OpenDrain, Self::OpenSource];
+        let drive = all.into_iter().find(|drive| drive.to_string() == text);
+        drive.ok_or_else(|| "no drive; expected push-pull, open-drain or open-source".to_owned())
+    }
 }
 
 impl Word for Preset {

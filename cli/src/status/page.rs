@@ -114,6 +114,7 @@ fn write_status(f: &mut fmt::Formatter<'_>, status: &ProcessStatus) -> fmt::Resu
     }
     write!(f, "{}", lines(&status.lines))?;
     write_far_ends(f, &status.lines)?;
+    write_hardware(f, &status.lines)?;
     write!(f, "{}", rules(&status.rules))?;
     for rule in &status.rules {
         if let Some(trouble) = &rule.trouble {
@@ -171,6 +172,24 @@ fn write_far_ends(f: &mut fmt::Formatter<'_>, lines: &[LineStatus]) -> fmt::Resu
     Ok(())
 }
 
+/// Says which lines of the hardware are not there, and which were too fast.
+fn write_hardware(f: &mut fmt::Formatter<'_>, lines: &[LineStatus]) -> fmt::Result {
+    for (line, gpio) in lines.iter().filter_map(|line| Some((line, line.gpio.as_ref()?))) {
+        if let Some(trouble) = &gpio.trouble {
+            writeln!(f, "{INDENT}{} is not there: {}", plain(&line.kind), plain(trouble))?;
+        }
+        if gpio.missed_edges > 0 {
+            writeln!(
+                f,
+                "{INDENT}{}: edges that came too fast and were lost: {}",
+                plain(&line.name),
+                gpio.missed_edges
+            )?;
+        }
+    }
+    Ok(())
+}
+
 fn rules(rules: &[RuleStatus]) -> Table {
     let head = ["ON", "SENDS", "TO", "DONE", "NOT DONE", "UNKNOWN", "WAITING"];
     let mut table = Table::new(&head).indented(INDENT);
@@ -198,7 +217,7 @@ fn write_far(f: &mut fmt::Formatter<'_>, far: &Far) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use soquete_node::status::{FarStatus, Trouble};
+    use soquete_node::status::{FarStatus, GpioStatus, Trouble};
 
     fn led() -> ProcessStatus {
         ProcessStatus {
@@ -214,6 +233,7 @@ mod tests {
                 since_us: None,
                 by: Some("start".into()),
                 far: None,
+                gpio: None,
             }],
             rules: vec![],
             peers: vec![],
@@ -308,6 +328,17 @@ mod tests {
         relay.lines[0].far = far(false, Some("connection refused"));
         let gone = page(vec![Answer::Here(Box::new(relay))], None);
         assert!(gone.ends_with("\n  tcp://10.0.0.2:5555 is not connected: connection refused\n"), "{gone}");
+    }
+
+    #[test]
+    fn hardware_that_is_not_there_is_told_and_so_are_lost_edges() {
+        let mut process = led();
+        process.lines[0].kind = "gpio:GPIO17".into();
+        let gpio = GpioStatus { place: None, trouble: Some("the chip is gone".into()), missed_edges: 3 };
+        process.lines[0].gpio = Some(gpio);
+        let page = page(vec![Answer::Here(Box::new(process))], None);
+        let lost = "  gpio:GPIO17 is not there: the chip is gone\n  LED: edges that came too fast and were lost: 3\n";
+        assert!(page.ends_with(lost), "{page}");
     }
 
     #[test]

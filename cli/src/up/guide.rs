@@ -47,7 +47,10 @@ pub(super) fn guide(configuration: &Configuration, report: &Report, place: Place
     };
     if let Some((process, config)) = first(configuration, Direction::Input) {
         let line = path(configuration, process, config);
-        command(&mut text, &format!("press {line}{which}"), &format!("presses {line}"));
+        match &config.kind {
+            LineKind::Gpio(_) => {}
+            _ => command(&mut text, &format!("press {line}{which}"), &format!("presses {line}")),
+        }
         if let LineKind::Fifo { path, .. } = &config.kind {
             row(&mut text, &format!("echo \"0\" > {}", quoted(&path.to_string_lossy())), "does the same");
         }

@@ -187,6 +187,7 @@ impl Board {
             since_us: Some(1_795_000_000_123_456),
             by: Some("start".to_owned()),
             far: None,
+            gpio: None,
         };
         ProcessStatus {
             name: self.plan.name.to_owned(),

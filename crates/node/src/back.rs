@@ -1,10 +1,14 @@
 //! Back-ends: what is behind a line.
 
 mod fifo;
+mod gpio;
 mod log;
 mod remote;
 
 pub(crate) use fifo::{Fifo, Line as FifoLine};
+pub(crate) use gpio::{Gpios, Hardware, Kernel, Seen, Trouble};
+#[cfg(test)]
+pub(crate) use gpio::{fake, scene};
 pub(crate) use log::Log;
 pub(crate) use remote::{Errand, HOPS_MAX, Remotes, Told};
 
@@ -22,6 +26,8 @@ pub(crate) enum Back {
     Fifo(Fifo),
     /// Is memory alone.
     Virtual,
+    /// Is hardware, and [`Gpios`] has that.
+    Gpio,
     /// Is another server's, and [`Remotes`] asks that.
     Remote,
 }
@@ -33,6 +39,7 @@ impl Back {
             LineKind::Log => Ok(Back::Log(Log::new(line.name.as_str(), syslog))),
             LineKind::Fifo { path, mode } => Fifo::open(path, *mode, made).map(Back::Fifo),
             LineKind::Virtual(_) => Ok(Back::Virtual),
+            LineKind::Gpio(_) => Ok(Back::Gpio),
             LineKind::Remote { .. } => Ok(Back::Remote),
         }
     }

@@ -18,6 +18,7 @@
 //! ```
 
 mod check;
+mod gpio;
 mod line;
 mod mistake;
 mod name;
@@ -29,6 +30,7 @@ mod timeout;
 use std::path::PathBuf;
 
 pub use check::check;
+pub use gpio::{Bias, DEBOUNCE_MAX, Drive, Gpio, HardwareLine, HardwareLineError};
 pub use line::{LineConfig, LineKind, LineKindError};
 pub use mistake::{Counted, Mistake, Place, Problem};
 pub use name::{INSTANCE_NAME_BYTES_MAX, InstanceName, NameError, PROCESS_NAME_BYTES_MAX, ProcessName};

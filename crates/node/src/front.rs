@@ -249,10 +249,15 @@ impl Front {
             if line.direction() == Direction::Input { Ok(line.id()) } else { Err(Refusal::NotAnInput(name)) }
         });
         match line {
-            Ok(line) if self.plant.wired(line).is_some_and(|wired| matches!(wired.back, Back::Remote)) => {
-                exchange.refuse(Code::Refused, &format!("{name} is a line of another server; it is pressed there"));
-            }
             Ok(line) => {
+                let why = match self.plant.wired(line).map(|wired| &wired.back) {
+                    Some(Back::Remote) => Some("a line of another server; it is pressed there"),
+                    Some(Back::Gpio) => Some("hardware; it is pressed by hand"),
+                    _ => None,
+                };
+                if let Some(why) = why {
+                    return exchange.refuse(Code::Refused, &format!("{name} is {why}"));
+                }
                 let pressed = self.plant.wired(line).map_or(name, |wired| wired.name.as_str()).to_owned();
                 let now = Clock::now();
                 self.plant.press(now, now, line);

@@ -1,6 +1,7 @@
 //! One soquete process at work: its front-ends, back-ends, rules and control, on one loop.
 
 pub mod config;
+pub mod hardware;
 pub mod status;
 
 mod back;

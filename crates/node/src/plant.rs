@@ -1,13 +1,13 @@
 //! The board, and what is behind its lines: instructions about lines are carried out here, the others are handed on.
 
-use crate::back::{Back, Errand, Remotes, Told};
+use crate::back::{Back, Errand, Gpios, Hardware, Remotes, Told};
 use crate::config::{LineConfig, ProcessConfig, RuleConfig};
 use crate::console;
 use crate::error::ProcessError;
 use soquete::{Clock, Hub};
 use soquete_board::{
-    Board, Cause, Direction, Event, Fact, Failure, Instruction, Keeper, Level, LineId, LineName, LineSpec, Outcome,
-    PressId, Refusal, RuleId, RuleSpec, Taken, Ticket, Value, Verb, WatcherId,
+    Board, Cause, Direction, Event, Fact, Failure, Instruction, Level, LineId, LineName, LineSpec, Outcome, PressId,
+    Refusal, RuleId, RuleSpec, Taken, Ticket, Value, Verb, WatcherId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -50,6 +50,7 @@ pub(crate) struct Wired {
 pub(crate) struct Plant {
     pub(crate) board: Board,
     pub(crate) remotes: Remotes,
+    pub(crate) gpios: Gpios,
     wired: BTreeMap<LineId, Wired>,
     effects: VecDeque<Effect>,
     /// Whether what is carried out is a value for start or stop and not a command.
@@ -60,7 +61,7 @@ impl Plant {
     /// Wires the lines of a process and takes its rules.
     ///
     /// `made` are the FIFOs that an earlier run of this process made and could not remove.
-    pub(crate) fn new(config: &ProcessConfig, made: &[u64]) -> Result<Self, ProcessError> {
+    pub(crate) fn new(config: &ProcessConfig, made: &[u64], hardware: Box<dyn Hardware>) -> Result<Self, ProcessError> {
         let now = Clock::now();
         let mut board = Board::new();
         let (mut wired, mut ids) = (BTreeMap::new(), Vec::new());
@@ -70,7 +71,7 @@ impl Plant {
             let LineConfig { name, start, stop, safe, .. } = line.clone();
             let id = board.add_line(now, LineSpec { name, direction, keeper, start, stop, safe }).map_err(refused)?;
             ids.push(id);
-            if direction == Direction::Input && keeper == Keeper::Board {
+            if direction == Direction::Input && matches!(back, Back::Fifo(_) | Back::Virtual) {
                 let cause = Cause::from("start");
                 board.handle(now, Fact::Confirmed { line: id, level: Level::Off, cause });
             }
@@ -80,7 +81,10 @@ impl Plant {
             board.add_rule(spec_of(rule)?).map_err(refused)?;
         }
         let remotes = Remotes::new(config, &ids);
-        Ok(Plant { board, remotes, wired, effects: VecDeque::new(), is_preset: false })
+        let gpios = Gpios::new(config, &ids, hardware)?;
+        let mut plant = Plant { board, remotes, gpios, wired, effects: VecDeque::new(), is_preset: false };
+        plant.take_gpios_told(now);
+        Ok(plant)
     }
 
     /// Gives the outputs their start values.
@@ -164,13 +168,25 @@ impl Plant {
         }
     }
 
+    /// Reads what the hardware has to tell, and tells the board.
+    pub(crate) fn hear_gpios(&mut self, now: Duration, hub: &mut Hub) {
+        self.gpios.drive(now, hub);
+        self.take_gpios_told(now);
+    }
+
+    fn take_gpios_told(&mut self, now: Duration) {
+        while let Some(fact) = self.gpios.next() {
+            self.handle(now, fact);
+        }
+    }
+
     fn acted(&self, errand: Errand, line: LineId, outcome: Taken) -> Fact {
         let Errand { action, cause, is_preset, .. } = errand;
         let name = self.wired.get(&line).map_or("", |wired| wired.name.as_str());
         match &outcome {
             Ok(value) => console::say(&format!("{name} {value}, by {cause}")),
             // Whoever asked is told; of these nobody would hear.
-            Err(failure) if is_preset => console::say(&format!("{name}: its value for the {cause}: {failure}")),
+            Err(failure) if is_preset => preset_failed(name, &cause, failure),
             Err(_) => {}
         }
         Fact::Acted { action, line, outcome }
@@ -199,13 +215,22 @@ impl Plant {
         let Some(wired) = self.wired.get_mut(&line) else {
             return Err(Failure::NotDone("nothing is behind this line".into()));
         };
-        // An output that was never set is off.
-        let was_on = self.board.line(&wired.name).is_some_and(|line| line.value() == Value::On);
-        let is_change = was_on != (level == Level::On);
+        let present = self.board.line(&wired.name).map_or(Value::Unknown, soquete_board::Line::value);
+        let is_gpio = matches!(wired.back, Back::Gpio);
+        // An output that was never set is off, but for hardware: that may have anything.
+        let was_on = present == Value::On;
+        let is_change = if is_gpio { present != level.into() } else { was_on != (level == Level::On) };
         if self.is_preset && !is_change {
             return Ok(level.into());
         }
-        let outcome = wired.back.set(level);
+        let outcome = if is_gpio { self.gpios.set(line, level) } else { wired.back.set(level) };
+        if let Err(failure) = &outcome
+            && self.is_preset
+            && self.gpios.holds(line)
+        {
+            // Whoever asked is told; of these nobody would hear. That it is missing was said.
+            preset_failed(&wired.name, cause, failure);
+        }
         if outcome.is_ok() && is_change {
             console::say(&format!("{} {}, by {cause}", wired.name, Value::from(level)));
         }
@@ -244,7 +269,7 @@ impl Plant {
     pub(crate) fn fifos_made(&self) -> Vec<u64> {
         let made = self.wired.values().filter_map(|wired| match &wired.back {
             Back::Fifo(fifo) => fifo.made(),
-            Back::Log(_) | Back::Virtual | Back::Remote => None,
+            Back::Log(_) | Back::Virtual | Back::Gpio | Back::Remote => None,
         });
         made.collect()
     }
@@ -253,6 +278,10 @@ impl Plant {
     pub(crate) fn presses_waiting(&self) -> u64 {
         self.board.rules().map(|rule| rule.counts().waiting as u64).sum()
     }
+}
+
+fn preset_failed(line: impl std::fmt::Display, cause: &Cause, failure: &Failure) {
+    console::say(&format!("{line}: its value for the {cause}: {failure}"));
 }
 
 fn spec_of(rule: &RuleConfig) -> Result<RuleSpec, ProcessError> {

@@ -1,8 +1,10 @@
 //! One process at work.
 
+#[cfg(test)]
+mod on_hardware;
 mod status;
 
-use crate::back::{Back, FifoLine};
+use crate::back::{Back, FifoLine, Hardware, Kernel};
 use crate::config::{Language, ProcessConfig, Serve};
 use crate::console::{self, Seldom};
 use crate::deliver::Deliveries;
@@ -85,6 +87,15 @@ impl Process {
     /// # Errors
     /// What could not be had, in one line, with the act where there is one.
     pub fn new(config: ProcessConfig, surroundings: Surroundings) -> Result<Self, ProcessError> {
+        Self::on(config, surroundings, Box::new(Kernel))
+    }
+
+    /// As [`new`](Self::new), on this hardware.
+    fn on(
+        config: ProcessConfig,
+        surroundings: Surroundings,
+        hardware: Box<dyn Hardware>,
+    ) -> Result<Self, ProcessError> {
         let mut hub = Hub::new(Limits { waiting_max_bytes: WAITING_MAX_BYTES, ..Limits::default() })?;
         let mut endpoints = Vec::new();
         for serve in &config.serve {
@@ -94,7 +105,7 @@ impl Process {
         let control = control.transpose()?;
         // Endpoints first: who cannot have them touches neither FIFOs nor outputs.
         let mut journal = Journal::open(surroundings.journal);
-        let mut plant = Plant::new(&config, journal.made())?;
+        let mut plant = Plant::new(&config, journal.made(), hardware)?;
         journal.note_made(&plant.fifos_made());
         let fifos = watch_fifos(&mut hub, &plant)?;
         let mut stop_sources = Vec::new();
@@ -157,12 +168,15 @@ impl Process {
         while let Some(source) = self.hub.next_ready() {
             // FIFOs and presses under way are looked at below, ready or not.
             is_told_to_stop |= self.stop_sources.contains(&source);
+            self.front.plant.gpios.ready(source);
             for watch in self.fifos.iter_mut().filter(|watch| watch.guard == Some(source)) {
                 watch.retry_at = Some(now);
             }
         }
         self.renew_fifos(now)?;
         self.read_fifos(now)?;
+        // Edges before time: a release that has come ends a hold that was not over yet.
+        self.front.plant.hear_gpios(now, &mut self.hub);
         self.front.plant.board.handle_timeout(now);
         self.front.plant.carry_out(now);
         self.settle(now);
@@ -283,7 +297,7 @@ impl Process {
         }
         match &mut self.front.plant.wired_mut(line)?.back {
             Back::Fifo(fifo) => fifo.next_line(),
-            Back::Log(_) | Back::Virtual | Back::Remote => None,
+            Back::Log(_) | Back::Virtual | Back::Gpio | Back::Remote => None,
         }
     }
 
@@ -296,9 +310,10 @@ impl Process {
         }
         let retries = self.fifos.iter().filter_map(|watch| watch.retry_at).min();
         let lines = [self.front.refusals.timeout(), self.ignored.timeout()].into_iter().flatten().min();
-        let Plant { board, remotes, .. } = &mut self.front.plant;
-        let times = [until, board.timeout(), remotes.timeout(), self.deliveries.timeout(), lines, retries];
-        times.into_iter().flatten().min()
+        let Plant { board, remotes, gpios, .. } = &mut self.front.plant;
+        let own = [until, lines, retries];
+        let times = [board.timeout(), remotes.timeout(), gpios.timeout(), self.deliveries.timeout()];
+        times.into_iter().chain(own).flatten().min()
     }
 
     fn answer_status(&mut self) {

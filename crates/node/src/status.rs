@@ -44,6 +44,19 @@ pub struct LineStatus {
     pub by: Option<String>,
     /// Where it leads; nothing where it is not remote.
     pub far: Option<FarStatus>,
+    /// How it is on its chip; nothing where it is no hardware.
+    pub gpio: Option<GpioStatus>,
+}
+
+/// A line of the hardware at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GpioStatus {
+    /// Where it is, by the label of its chip and its offset there; nothing while it is not held.
+    pub place: Option<String>,
+    /// Why it is not held; nothing while it is.
+    pub trouble: Option<String>,
+    /// Edges since the start that came faster than they were read, and were lost.
+    pub missed_edges: u64,
 }
 
 /// The far end of a remote line at a moment.

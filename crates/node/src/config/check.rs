@@ -9,8 +9,8 @@ use soquete::{Endpoint, Host, UnixName};
 use soquete_board::{Direction, LINES_MAX, LineName, RULES_MAX};
 
 use super::{
-    BACKLOG_MAX, COMMANDS_MAX, Counted, ENDPOINTS_MAX, FAR_MAX, LineKind, Mistake, NETWORKS_MAX, PROCESSES_MAX, Place,
-    Problem, ProcessConfig, Serve, TARGETS_MAX,
+    BACKLOG_MAX, COMMANDS_MAX, Counted, DEBOUNCE_MAX, ENDPOINTS_MAX, FAR_MAX, Gpio, HardwareLine, LineKind, Mistake,
+    NETWORKS_MAX, PROCESSES_MAX, Place, Problem, ProcessConfig, Serve, TARGETS_MAX, TIMEOUT_MIN,
 };
 
 /// The largest mode of a file: permissions of owner, group and others.
@@ -51,6 +51,7 @@ struct Check<'a> {
     processes: HashSet<&'a str>,
     endpoints: HashSet<&'a Endpoint>,
     fifos: HashSet<&'a Path>,
+    hardware: HashSet<&'a HardwareLine>,
 }
 
 impl<'a> Check<'a> {
@@ -137,6 +138,7 @@ impl<'a> Check<'a> {
                     far.insert(at);
                     self.remote(place.at(), at, &config.serve);
                 }
+                LineKind::Gpio(gpio) => self.gpio(place, gpio),
                 LineKind::Log | LineKind::Virtual(_) => {}
             }
         }
@@ -153,6 +155,15 @@ impl<'a> Check<'a> {
         }
         if mode > MODE_MAX {
             self.found(place, Problem::BadMode(mode));
+        }
+    }
+
+    fn gpio(&mut self, place: Place, gpio: &'a Gpio) {
+        if !self.hardware.insert(&gpio.line) {
+            self.found(place, Problem::RepeatedHardware(gpio.line.clone()));
+        }
+        if gpio.debounce.is_some_and(|time| !(TIMEOUT_MIN..=DEBOUNCE_MAX).contains(&time)) {
+            self.found(place, Problem::BadDebounce);
         }
     }
 
@@ -263,6 +274,25 @@ mod tests {
         let both = problem(|p| p.lines.extend(["A", "B"].map(|line| LineConfig::new(name(line), fifo()))));
         let place = Place::Line { process: 0, nth: 3 };
         assert_eq!(both, Some((place, Problem::RepeatedFifo("/tmp/tcp_file".into()))));
+    }
+
+    #[test]
+    fn a_line_of_the_hardware_is_used_once_and_debounced_within_bounds() {
+        let gpio = |line: &str| LineConfig::new(name(line), LineKind::output("gpio:GPIO17").unwrap());
+        let place = Place::Line { process: 0, nth: 3 };
+        let both = problem(|p| p.lines.extend(["A", "B"].map(gpio)));
+        assert_eq!(both, Some((place, Problem::RepeatedHardware("GPIO17".parse().unwrap()))));
+        let mut apart = [process("a"), process("b")];
+        apart.iter_mut().for_each(|process| process.lines.push(gpio("C")));
+        assert_eq!(check(&apart)[0].place, Place::Line { process: 1, nth: 2 });
+        let debounced = |debounce| {
+            let line = "GPIO4".parse().unwrap();
+            let kind = LineKind::Gpio(Gpio { debounce, ..Gpio::new(Direction::Input, line) });
+            problem(|p| p.lines.push(LineConfig::new(name("B"), kind))).map(|(_, problem)| problem)
+        };
+        assert_eq!(debounced(Some(DEBOUNCE_MAX)), None);
+        let too_long = Some(DEBOUNCE_MAX + TIMEOUT_MIN);
+        assert_eq!((debounced(too_long), debounced(None)), (Some(Problem::BadDebounce), None));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use soquete::Endpoint;
 use soquete_board::{Direction, Keeper, Level, LineName, Preset};
 
-use super::MODE_DEFAULT;
+use super::{Gpio, HardwareLineError, MODE_DEFAULT};
 
 /// A line of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub enum LineKind {
         /// The permissions of a FIFO that is made, at most 0777; [`MODE_DEFAULT`] by default.
         mode: u32,
     },
+    /// A line of the hardware.
+    Gpio(Gpio),
     /// A line of another server, of which this process is a client.
     Remote {
         /// Which way it goes here. An input cannot be set from here, whatever it is there; its changes set off rules here
@@ -60,23 +62,25 @@ pub enum LineKind {
 }
 
 impl LineKind {
-    /// Reads what an output is: `log` or `virtual`. A remote one takes more than a text to say.
+    /// Reads what an output is: `log`, `gpio:NAME`, `gpio:LABEL/OFFSET` or `virtual`. A remote one takes more than a text to say.
     ///
     /// # Errors
-    /// The text names an input's kind, one this version does not have, or none.
+    /// The text names an input's kind, or none; what follows `gpio:` is no line of any hardware.
     pub fn output(text: &str) -> Result<Self, LineKindError> {
         match text {
             "log" => Ok(Self::Log),
             "virtual" => Ok(Self::Virtual(Direction::Output)),
             _ if text == "fifo" || text.starts_with("fifo:") => Err(LineKindError::OnlyInput),
-            _ => Err(unknown(text, Direction::Output)),
+            _ => other(text, Direction::Output),
         }
     }
 
-    /// Reads what an input is: `fifo:/PATH` or `virtual`. A remote one takes more than a text to say.
+    /// Reads what an input is: `fifo:/PATH`, `gpio:NAME`, `gpio:LABEL/OFFSET` or `virtual`. A remote one takes more than a
+    /// text to say.
     ///
     /// # Errors
-    /// The text names an output's kind, one this version does not have, or none; the FIFO's path is not absolute.
+    /// The text names an output's kind, or none; the FIFO's path is not absolute; what follows `gpio:` is no line of any
+    /// hardware.
     pub fn input(text: &str) -> Result<Self, LineKindError> {
         match (text, text.strip_prefix("fifo:")) {
             ("virtual", _) => Ok(Self::Virtual(Direction::Input)),
@@ -85,7 +89,7 @@ impl LineKind {
                 Ok(Self::Fifo { path: path.into(), mode: MODE_DEFAULT })
             }
             ("fifo", _) | (_, Some(_)) => Err(LineKindError::NoPath),
-            _ => Err(unknown(text, Direction::Input)),
+            _ => other(text, Direction::Input),
         }
     }
 
@@ -95,6 +99,7 @@ impl LineKind {
         match self {
             Self::Log => Direction::Output,
             Self::Virtual(direction) | Self::Remote { direction, .. } => *direction,
+            Self::Gpio(gpio) => gpio.direction,
             Self::Fifo { .. } => Direction::Input,
         }
     }
@@ -115,13 +120,14 @@ impl LineKind {
     }
 }
 
-/// Tells a kind that comes with a later version from one that nobody knows, and from one with too few or too many words.
-fn unknown(text: &str, direction: Direction) -> LineKindError {
-    let is = |kind: &str| text.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'));
-    match () {
-        () if is("gpio") => LineKindError::NotYet { kind: "gpio" },
-        () if is("remote") => LineKindError::RemoteAlone,
-        () => LineKindError::Unknown { direction },
+/// Reads what may be an input or an output, and tells one with too few or too many words from one that nobody knows.
+fn other(text: &str, direction: Direction) -> Result<LineKind, LineKindError> {
+    match text.split_once(':').unwrap_or((text, "")) {
+        ("gpio", line) => {
+            line.parse().map(|line| LineKind::Gpio(Gpio::new(direction, line))).map_err(LineKindError::NoHardwareLine)
+        }
+        ("remote", _) => Err(LineKindError::RemoteAlone),
+        _ => Err(LineKindError::Unknown { direction }),
     }
 }
 
@@ -133,6 +139,7 @@ impl fmt::Display for LineKind {
             Self::Virtual(_) => f.write_str("virtual"),
             Self::Remote { .. } => f.write_str("remote"),
             Self::Fifo { path, .. } => write!(f, "fifo:{}", path.display()),
+            Self::Gpio(gpio) => write!(f, "gpio:{}", gpio.line),
         }
     }
 }
@@ -146,11 +153,8 @@ pub enum LineKindError {
         /// The way it was meant to go.
         direction: Direction,
     },
-    /// A later version knows it.
-    NotYet {
-        /// Its name.
-        kind: &'static str,
-    },
+    /// What follows `gpio:` names no line of the hardware.
+    NoHardwareLine(HardwareLineError),
     /// It is an output, and an input was wanted.
     OnlyOutput,
     /// It is an input, and an output was wanted.
@@ -165,16 +169,14 @@ impl fmt::Display for LineKindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown { direction: Direction::Output } => {
-                f.write_str("unknown output; expected log, virtual or remote")
+                f.write_str("unknown output; expected log, gpio:NAME, virtual or remote")
             }
             Self::Unknown { direction: Direction::Input } => {
-                f.write_str("unknown input; expected fifo:/PATH, virtual or remote")
+                f.write_str("unknown input; expected fifo:/PATH, gpio:NAME, virtual or remote")
             }
-            Self::NotYet { kind } => {
-                write!(f, "this version has no {kind} lines; expected log, fifo:/PATH, virtual or remote")
-            }
-            Self::OnlyOutput => f.write_str("log is an output; expected fifo:/PATH, virtual or remote"),
-            Self::OnlyInput => f.write_str("a fifo is an input; expected log, virtual or remote"),
+            Self::NoHardwareLine(error) => error.fmt(f),
+            Self::OnlyOutput => f.write_str("log is an output; expected fifo:/PATH, gpio:NAME, virtual or remote"),
+            Self::OnlyInput => f.write_str("a fifo is an input; expected log, gpio:NAME, virtual or remote"),
             Self::NoPath => f.write_str("no absolute path of a file; expected such as fifo:/tmp/tcp_file"),
             Self::RemoteAlone => f.write_str("too much or too little; expected remote, and its endpoint as `at`"),
         }
@@ -208,10 +210,12 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_later_is_an_honest_error() {
-        let error = LineKind::output("gpio:GPIO17").unwrap_err();
-        assert!(error.to_string().starts_with("this version has no gpio lines"));
-        assert_eq!(LineKind::input("gpio"), Err(LineKindError::NotYet { kind: "gpio" }));
+    fn hardware_goes_both_ways_and_a_remote_line_is_more_than_a_word() {
+        for read in [LineKind::output, LineKind::input] {
+            assert_eq!(read("gpio:pinctrl-bcm2711/17").unwrap().to_string(), "gpio:pinctrl-bcm2711/17");
+            let nothing = LineKindError::NoHardwareLine(HardwareLineError::Nothing);
+            assert_eq!((read("gpio"), read("gpio:")), (Err(nothing), Err(nothing)));
+        }
         assert_eq!(LineKind::output("remote:tcp://10.0.0.2:5555"), Err(LineKindError::RemoteAlone));
     }
 

@@ -8,7 +8,7 @@ use soquete_board::{LINES_PER_COMMAND_MAX, LineName};
 use soquete_proto::lines::LINE_MAX_BYTES;
 use soquete_proto::text;
 
-use super::{BACKLOG_MAX, ProcessName, TimeoutError};
+use super::{BACKLOG_MAX, DEBOUNCE_MAX, HardwareLine, ProcessName, TimeoutError};
 
 /// A mistake in a configuration. It prints as its problem does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,6 +181,10 @@ pub enum Problem {
     RelativeFifo(PathBuf),
     /// Two lines read this FIFO, and each would take presses from the other.
     RepeatedFifo(PathBuf),
+    /// Two lines are this one of the hardware.
+    RepeatedHardware(HardwareLine),
+    /// The debounce time of a line is out of its bounds.
+    BadDebounce,
     /// A remote line leads to an endpoint that its own process serves.
     RelayToItself(Endpoint),
     /// The line of a rule is none of its process.
@@ -280,6 +284,10 @@ impl fmt::Display for Problem {
             Self::RepeatedFifo(path) => {
                 write!(f, "{} is read by a second line; expected a fifo for each", path.display())
             }
+            Self::RepeatedHardware(line) => {
+                write!(f, "gpio:{line} is another line already; expected each line of the hardware once")
+            }
+            Self::BadDebounce => write!(f, "a debounce out of bounds; expected 1ms to {}s", DEBOUNCE_MAX.as_secs()),
             Self::RelayToItself(at) => {
                 write!(f, "{at} is served by this process itself; expected the endpoint of another")
             }

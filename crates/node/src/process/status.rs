@@ -35,6 +35,7 @@ impl Process {
             kind: self.front.plant.wired(line.id()).map(|wired| wired.kind.clone()).unwrap_or_default(),
             value: line.value().to_string(),
             since_us: has_changed.then(|| unix_us(line.since())),
+            gpio: self.front.plant.gpios.status(line.id()),
             far: self.front.plant.remotes.status(line.id()),
             by: line.cause().map(|cause| cause.as_str().to_owned()),
         }

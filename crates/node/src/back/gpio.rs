@@ -1,0 +1,471 @@
+//! Lines of the hardware: taken, read, driven, lost and found again.
+
+mod chip;
+mod debounce;
+#[cfg(test)]
+pub(crate) mod fake;
+mod find;
+mod kernel;
+mod line;
+#[cfg(test)]
+pub(crate) mod scene;
+mod stamp;
+mod trouble;
+
+pub(crate) use chip::{Hardware, Seen};
+pub(crate) use kernel::Kernel;
+pub(crate) use trouble::Trouble;
+
+use crate::config::ProcessConfig;
+use crate::console::Seldom;
+use crate::error::ProcessError;
+use crate::status::GpioStatus;
+use line::{GpioLine, Held};
+use soquete::{Backoff, Hub, SourceId};
+use soquete_board::{Cause, Fact, Failure, Level, LineId, Outcome};
+use stamp::Stamps;
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+/// The first pause before a line that went is looked for again; each later one is twice as long.
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+
+/// The longest pause: a look at all chips costs a system call a line, and what arrives in /dev is heard of at once.
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// The lines of a process that are hardware.
+#[derive(Debug)]
+pub(crate) struct Gpios {
+    hardware: Box<dyn Hardware>,
+    /// Who has the lines, for whoever else wants them: `soquete led_process`.
+    consumer: String,
+    lines: Vec<GpioLine>,
+    told: VecDeque<Fact>,
+    stamps: Stamps,
+    said: Seldom,
+    search: Search,
+}
+
+/// The search for lines that are not there.
+#[derive(Debug)]
+struct Search {
+    /// Tells that a chip may have come; there only while a line is missing.
+    arrivals: Option<(OwnedFd, SourceId)>,
+    backoff: Backoff,
+    /// When to look again; nothing while no line is missing.
+    at: Option<Duration>,
+}
+
+impl Gpios {
+    /// Finds and takes the hardware lines of a process; `ids` are its lines, in the order of the configuration.
+    ///
+    /// A line whose chip is not there (yet) is looked for from then on.
+    ///
+    /// # Errors
+    /// A line cannot be had, and will not be by waiting; nothing was changed then, unless a later request was refused.
+    pub(crate) fn new(
+        config: &ProcessConfig,
+        ids: &[LineId],
+        hardware: Box<dyn Hardware>,
+    ) -> Result<Self, ProcessError> {
+        let mut gpios = Gpios {
+            hardware,
+            consumer: format!("soquete {}", config.name),
+            lines: ids.iter().zip(&config.lines).filter_map(|(id, line)| GpioLine::new(*id, line)).collect(),
+            told: VecDeque::new(),
+            stamps: Stamps::new(),
+            said: Seldom::new("news of hardware lines"),
+            search: Search { arrivals: None, backoff: Backoff::new(RETRY_FIRST, RETRY_MAX), at: None },
+        };
+        if gpios.lines.is_empty() {
+            return Ok(gpios);
+        }
+        let seen = gpios.hardware.chips().map_err(|error| Trouble::of(&error).at("the GPIO chips of this machine"))?;
+        let certain = |line: &GpioLine| {
+            let trouble = find::find(&seen, &line.gpio.line).err().filter(|trouble| !trouble.is_absence());
+            trouble.map_or(Ok(()), |trouble| Err(trouble.at(&line.words())))
+        };
+        gpios.lines.iter().try_for_each(certain)?;
+        let now = soquete::Clock::now();
+        for nth in 0..gpios.lines.len() {
+            match gpios.take(&seen, nth) {
+                Ok(()) => {}
+                Err(trouble) if trouble.is_absence() => gpios.miss(now, nth, trouble),
+                Err(trouble) => return Err(trouble.at(&gpios.lines[nth].words())),
+            }
+        }
+        Ok(gpios)
+    }
+
+    /// Takes a line, and tells what it has.
+    fn take(&mut self, seen: &[chip::Seen], nth: usize) -> Result<(), Trouble> {
+        let line = &mut self.lines[nth];
+        let (held, level) = line.take(&*self.hardware, seen, &self.consumer)?;
+        let cause = Cause::from(if line.trouble.is_some() { "chip" } else { "start" });
+        (line.held, line.trouble) = (Some(held), None);
+        self.told.extend(level.map(|level| Fact::Confirmed { line: line.id, level, cause }));
+        Ok(())
+    }
+
+    /// Says that a line is missing, and looks for it from now on.
+    fn miss(&mut self, now: Duration, nth: usize, trouble: Trouble) {
+        let line = &mut self.lines[nth];
+        // A chip that is gone has neither name nor label, which is no news.
+        let is_still_gone = line.trouble == Some(Trouble::Gone) && trouble.may_come();
+        if !is_still_gone && line.trouble.as_ref() != Some(&trouble) {
+            self.said.say(now, &format!("{}: {trouble}; {}", line.words(), trouble.act()));
+        }
+        line.trouble = Some(if is_still_gone { Trouble::Gone } else { trouble });
+        if self.search.at.is_none() {
+            self.search.backoff.reset();
+            self.search.at = Some(now + self.search.backoff.next(u64::MAX));
+        }
+    }
+
+    /// Says whether a line is hardware, and there.
+    pub(crate) fn holds(&self, line: LineId) -> bool {
+        self.lines.iter().any(|there| there.id == line && there.held.is_some())
+    }
+
+    /// Drives an output.
+    pub(crate) fn set(&mut self, line: LineId, level: Level) -> Outcome {
+        let Some(line) = self.lines.iter_mut().find(|there| there.id == line) else {
+            return Err(Failure::NotDone("it is no hardware".into()));
+        };
+        let outcome = line.set(&self.consumer, level);
+        outcome.map_err(|trouble| Failure::NotDone(format!("gpio:{}: {trouble}", line.gpio.line).into()))
+    }
+
+    /// Hears that a watched descriptor is readable.
+    pub(crate) fn ready(&mut self, source: SourceId) {
+        let held = self.lines.iter_mut().filter_map(|line| line.held.as_mut());
+        held.filter(|held| held.source == Some(source)).for_each(|held| held.is_ready = true);
+        if let Some((arrivals, _)) = self.search.arrivals.as_ref().filter(|(_, there)| *there == source) {
+            let mut room = [0; 4096];
+            while matches!(rustix::io::read(arrivals, &mut room), Ok(1..)) {}
+            self.search.backoff.reset();
+            self.search.at = Some(Duration::ZERO);
+        }
+    }
+
+    /// Reads edges, gives up what is lost, looks for what is missing; what it all comes to is told by
+    /// [`next`](Gpios::next).
+    pub(crate) fn drive(&mut self, now: Duration, hub: &mut Hub) {
+        if self.lines.is_empty() {
+            return;
+        }
+        self.said.handle_timeout(now);
+        for nth in 0..self.lines.len() {
+            self.hear(now, nth);
+            self.part(now, nth, hub);
+        }
+        self.stamps.measure();
+        if self.search.at.is_some_and(|at| at <= now) {
+            self.look(now);
+        }
+        self.watch(now, hub);
+    }
+
+    /// Reads the edges of a line.
+    fn hear(&mut self, now: Duration, nth: usize) {
+        let line = &mut self.lines[nth];
+        let Some(held) = &mut line.held else { return };
+        let id = line.id;
+        let told = &mut self.told;
+        let mut tell = |level, at| told.push_back(Fact::Edge { line: id, level, at });
+        if std::mem::take(&mut held.is_ready) {
+            match held.edges() {
+                Ok(edges) => {
+                    let mut missed = 0;
+                    for edge in edges {
+                        missed += held.gap(edge.seq);
+                        held.edge(edge.level, self.stamps.time(edge.stamp, now), &mut tell);
+                    }
+                    if missed > 0 {
+                        line.missed += missed;
+                        let edges = if missed == 1 { "1 edge" } else { &format!("{missed} edges") };
+                        self.said
+                            .say(now, &format!("{}: {edges} came faster than they were read, and are lost", line.name));
+                    }
+                }
+                Err(error) => held.lost = Some(Trouble::of(&error)),
+            }
+        }
+        held.calm_down(now, &mut tell);
+    }
+
+    /// Gives a line back that is lost.
+    fn part(&mut self, now: Duration, nth: usize, hub: &mut Hub) {
+        let line = &mut self.lines[nth];
+        let Some(trouble) = line.held.as_mut().and_then(|held| held.lost.take()) else { return };
+        if let Some(source) = line.held.take().and_then(|held| held.source) {
+            hub.unwatch(source);
+        }
+        let cause = Cause::from(format!("gpio:{}: {trouble}", line.gpio.line));
+        self.told.push_back(Fact::Lost { line: line.id, cause });
+        self.miss(now, nth, trouble);
+    }
+
+    /// Looks for what is missing.
+    fn look(&mut self, now: Duration) {
+        let seen = self.hardware.chips();
+        for nth in 0..self.lines.len() {
+            if self.lines[nth].held.is_some() {
+                continue;
+            }
+            let taken = match &seen {
+                Ok(seen) => self.take(seen, nth),
+                Err(error) => Err(Trouble::of(error)),
+            };
+            match taken {
+                Ok(()) => {
+                    let words = self.lines[nth].words();
+                    self.said.say(now, &format!("{words} is there"));
+                }
+                Err(trouble) => self.miss(now, nth, trouble),
+            }
+        }
+        let is_any_missing = self.lines.iter().any(|line| line.held.is_none());
+        self.search.at = is_any_missing.then(|| now + self.search.backoff.next(u64::MAX));
+    }
+
+    /// Watches over what is held, and over what may arrive while something is missing.
+    fn watch(&mut self, now: Duration, hub: &mut Hub) {
+        for held in self.lines.iter_mut().filter_map(|line| line.held.as_mut()).filter(|held| held.source.is_none()) {
+            match hub.watch(held.request.fd()) {
+                // What happened before it was watched is read at once.
+                Ok(source) => (held.source, held.is_ready) = (Some(source), true),
+                Err(error) => held.lost = Some(Trouble::Other(error.to_string())),
+            }
+        }
+        match (self.search.at, self.search.arrivals.take()) {
+            (None, Some((_, source))) => hub.unwatch(source),
+            (Some(_), None) => {
+                // Without it, it is looked for all the same, after a pause.
+                let watched = self.hardware.arrivals().ok().and_then(|fd| Some((hub.watch(fd.as_fd()).ok()?, fd)));
+                if let Some((source, fd)) = watched {
+                    self.search.arrivals = Some((fd, source));
+                    // It may have come in between.
+                    self.search.at = Some(now);
+                }
+            }
+            (_, arrivals) => self.search.arrivals = arrivals,
+        }
+    }
+
+    /// Returns what was told next.
+    pub(crate) fn next(&mut self) -> Option<Fact> {
+        self.told.pop_front()
+    }
+
+    /// Returns when [`drive`](Gpios::drive) has something to do if nothing becomes ready before.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        let held = || self.lines.iter().filter_map(|line| line.held.as_ref());
+        if !self.told.is_empty() || held().any(Held::is_due) {
+            return Some(Duration::ZERO);
+        }
+        let debounces = held().filter_map(|held| held.debounce.as_ref()?.timeout());
+        debounces.chain(self.search.at).chain(self.said.timeout()).min()
+    }
+
+    /// Says how a line is, if it is hardware.
+    pub(crate) fn status(&self, line: LineId) -> Option<GpioStatus> {
+        let line = self.lines.iter().find(|there| there.id == line)?;
+        Some(GpioStatus {
+            place: line.held.as_ref().map(|held| held.place.clone()),
+            trouble: line.trouble.as_ref().map(ToString::to_string),
+            missed_edges: line.missed,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fake::Fake;
+    use super::scene::{Scene, input, output, with};
+    use super::stamp::monotonic;
+    use super::*;
+    use rustix::io::Errno;
+    use soquete::Clock;
+    use soquete_board::Preset;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A machine with one chip.
+    fn pi() -> Fake {
+        let fake = Fake::default();
+        fake.plug("soc", &["GPIO4", "GPIO17", "GPIO18"]);
+        fake
+    }
+
+    #[test]
+    fn an_output_has_its_start_value_from_the_first_moment_on() {
+        let fake = pi();
+        let on = crate::config::LineConfig { start: Preset::On, ..output("A", "GPIO17") };
+        let mut scene = Scene::new(&fake, vec![with(on, |gpio| gpio.active_low = true)]).unwrap();
+        assert_eq!(fake.asked(), ["request Output(On)"]);
+        assert_eq!(scene.told(1), ["A on start"]);
+        assert_eq!((fake.wire("GPIO17"), fake.consumer("GPIO17").as_str()), (Level::Off, "soquete led_process"));
+        assert_eq!(scene.gpios.set(scene.ids[0], Level::Off), Ok(()));
+        assert_eq!((fake.wire("GPIO17"), fake.asked()), (Level::On, vec!["set Off".to_owned()]));
+        drop(scene);
+        assert_eq!(fake.consumer("GPIO17"), "");
+    }
+
+    #[test]
+    fn an_output_that_keeps_what_it_has_is_read_before_it_is_driven() {
+        let fake = pi();
+        fake.drive("GPIO17", Level::On);
+        let keep = |line| crate::config::LineConfig { start: Preset::Keep, ..output("A", line) };
+        let mut scene = Scene::new(&fake, vec![keep("GPIO17")]).unwrap();
+        assert_eq!(scene.told(1), ["A on start"]);
+        assert_eq!(fake.asked(), ["request AsIs", "reconfigure Output(On)"]);
+        // Nobody drives this one, so nobody can say what it has.
+        let mut scene = Scene::new(&fake, vec![keep("GPIO18")]).unwrap();
+        assert_eq!(scene.told(0), [""; 0]);
+        assert_eq!(scene.gpios.set(scene.ids[0], Level::On), Ok(()));
+        assert_eq!(fake.asked(), ["request AsIs", "reconfigure Output(On)"]);
+    }
+
+    #[test]
+    fn what_will_not_come_by_waiting_ends_the_start_and_changes_nothing() {
+        let fake = pi();
+        fake.plug("expander", &["GPIO18"]);
+        fake.occupy("GPIO4", "spi0 CS0");
+        for (line, what, act) in [
+            ("GPIO18", "2 lines have this name: soc/2, expander/0", "gpio:soc/2"),
+            ("soc/3", "the chip has 3 lines, from 0 to 2", "soquete lines --hardware"),
+            ("GPIO4", "busy: spi0 CS0 has it", "another line"),
+        ] {
+            let error = Scene::new(&fake, vec![output("A", line)]).err().unwrap();
+            assert_eq!(error.what, format!("A: gpio:{line}: {what}"));
+            assert!(error.act.unwrap().contains(act), "{line}");
+        }
+        fake.asked();
+        Scene::new(&fake, vec![output("A", "GPIO17"), output("B", "soc/3")]).err().unwrap();
+        assert_eq!(fake.asked(), [""; 0]);
+        let none = Scene::new(&Fake::default(), vec![output("A", "GPIO17")]).err().unwrap();
+        assert!(none.what.ends_with("there is no GPIO chip (no /dev/gpiochip*)") && none.act.is_some(), "{none}");
+    }
+
+    #[test]
+    fn what_a_driver_does_not_have_is_said() {
+        for (errno, what) in [(Errno::NXIO, "no interrupts"), (Errno::INVAL, "refuses"), (Errno::IO, "os error 5")] {
+            let fake = pi();
+            fake.refuse(&[errno]);
+            let error = Scene::new(&fake, vec![input("A", "GPIO4")]).err().unwrap();
+            assert!(error.what.contains(what), "{error}");
+        }
+    }
+
+    #[test]
+    fn edges_come_in_order_with_the_time_at_which_they_were() {
+        let fake = pi();
+        let mut scene = Scene::new(&fake, vec![with(input("A", "GPIO4"), |gpio| gpio.active_low = true)]).unwrap();
+        assert_eq!(scene.told(1), ["A on start"]);
+        let before = Clock::now();
+        let stamp = monotonic();
+        for _ in 0..500 {
+            fake.pull_at("GPIO4", Level::On, stamp);
+            fake.pull_at("GPIO4", Level::Off, stamp);
+        }
+        let facts = scene.facts(1000);
+        for (nth, fact) in facts.iter().enumerate() {
+            let wanted = if nth % 2 == 0 { Level::Off } else { Level::On };
+            let Fact::Edge { level, at, .. } = fact else { panic!("{fact:?}") };
+            assert!(*level == wanted && *at + MS >= before && *at <= Clock::now(), "{nth}: {fact:?}");
+        }
+        assert_eq!((facts.len(), scene.gpios.status(scene.ids[0]).unwrap().missed_edges), (1000, 0));
+    }
+
+    #[test]
+    fn edges_that_the_kernel_forgot_are_counted() {
+        let fake = pi();
+        let mut scene = Scene::new(&fake, vec![input("A", "GPIO4")]).unwrap();
+        scene.told(1);
+        for _ in 0..515 {
+            fake.pull("GPIO4", Level::On);
+            fake.pull("GPIO4", Level::Off);
+        }
+        assert_eq!(scene.facts(1024).len(), 1024);
+        assert_eq!(scene.gpios.status(scene.ids[0]).unwrap().missed_edges, 6);
+        fake.pull("GPIO4", Level::On);
+        assert_eq!(scene.told(1), ["A on edge"]);
+        assert_eq!(scene.gpios.status(scene.ids[0]).unwrap().missed_edges, 6);
+    }
+
+    #[test]
+    fn a_chip_that_goes_takes_its_own_lines_only_and_brings_them_back() {
+        let fake = pi();
+        fake.plug("usb", &["P0", "P1"]);
+        let lines = vec![output("A", "P0"), input("B", "usb/1"), output("C", "GPIO17"), input("D", "GPIO4")];
+        let mut scene = Scene::new(&fake, lines).unwrap();
+        scene.told(4);
+        assert_eq!(scene.gpios.set(scene.ids[0], Level::On), Ok(()));
+        fake.unplug("usb");
+        let why = "the chip is gone";
+        assert_eq!(scene.told(2), [format!("A lost gpio:P0: {why}"), format!("B lost gpio:usb/1: {why}")]);
+        let status = scene.gpios.status(scene.ids[1]).unwrap();
+        assert_eq!((status.place, status.trouble.is_some()), (None, true));
+        let refused = scene.gpios.set(scene.ids[0], Level::On).unwrap_err();
+        assert!(matches!(&refused, Failure::NotDone(why) if why.starts_with("gpio:P0: ")), "{refused}");
+        assert_eq!(scene.gpios.set(scene.ids[2], Level::On), Ok(()));
+        fake.pull("GPIO4", Level::On);
+        assert_eq!(scene.told(1), ["D on edge"]);
+        fake.plug("usb", &["P0", "P1"]);
+        assert_eq!(scene.told(2), ["A off chip", "B off chip"]);
+        fake.pull("P1", Level::On);
+        assert_eq!(scene.told(1), ["B on edge"]);
+        assert_eq!(scene.gpios.status(scene.ids[1]).unwrap().place.as_deref(), Some("usb/1"));
+    }
+
+    #[test]
+    fn a_chip_that_appears_later_is_found_by_name_and_by_label() {
+        let fake = pi();
+        let on = crate::config::LineConfig { start: Preset::On, ..output("A", "P0") };
+        let mut scene = Scene::new(&fake, vec![on, input("B", "usb/1"), output("C", "GPIO17")]).unwrap();
+        assert_eq!(scene.told(1), ["C off start"]);
+        assert!(!scene.gpios.holds(scene.ids[0]) && scene.gpios.holds(scene.ids[2]));
+        // Its node is there before its line can be had.
+        fake.refuse(&[Errno::ACCESS, Errno::NODEV]);
+        fake.plug("usb", &["P0", "P1"]);
+        assert_eq!(scene.told(2), ["A on chip", "B off chip"]);
+    }
+
+    #[test]
+    fn an_output_that_is_lost_while_it_is_set_is_not_done_and_lost() {
+        let fake = pi();
+        let mut scene = Scene::new(&fake, vec![output("A", "GPIO17")]).unwrap();
+        scene.told(1);
+        fake.unplug("soc");
+        let gone = "gpio:GPIO17: the chip is gone";
+        assert_eq!(scene.gpios.set(scene.ids[0], Level::On), Err(Failure::NotDone(gone.into())));
+        assert_eq!(scene.told(1), [format!("A lost {gone}")]);
+    }
+
+    #[test]
+    fn a_driver_that_does_not_debounce_leaves_it_to_us() {
+        let fake = pi();
+        fake.refuse_debounce();
+        let line = || with(input("A", "GPIO4"), |gpio| gpio.debounce = Some(MS * 50));
+        let mut scene = Scene::new(&fake, vec![line()]).unwrap();
+        scene.told(1);
+        let stamp = monotonic();
+        for (at_ms, level) in [(0, Level::On), (1, Level::Off), (2, Level::On), (3, Level::Off)] {
+            fake.pull_at("GPIO4", level, stamp + MS * at_ms);
+        }
+        let facts = scene.facts(2);
+        let [Fact::Edge { level: Level::On, at: pressed, .. }, Fact::Edge { level: Level::Off, at: released, .. }] =
+            facts[..]
+        else {
+            panic!("{facts:?}")
+        };
+        assert!(pressed <= released && released <= pressed + MS * 4, "{facts:?}");
+        assert_eq!(fake.asked(), ["request Input { debounce: None }"]);
+        drop(scene);
+        let fake = pi();
+        Scene::new(&fake, vec![line()]).unwrap();
+        assert_eq!(fake.asked(), ["request Input { debounce: Some(50ms) }"]);
+    }
+}

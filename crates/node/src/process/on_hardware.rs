@@ -1,0 +1,117 @@
+//! A whole process on chips in plain Rust.
+
+use super::{Process, Surroundings};
+use crate::back::fake::Fake;
+use crate::back::scene::{input, output, with};
+use crate::config::{Bias, ProcessConfig, RuleConfig, Serve, Trigger};
+use soquete::{Client, ClientOptions, Received};
+use soquete_board::Level;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// A process in a thread; dropping it stops it.
+struct Running {
+    client: Client,
+    stop: Option<std::io::PipeWriter>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    fn start(fake: &Fake, config: ProcessConfig) -> Self {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let surroundings = Surroundings { stop_on: vec![reader.into()], ..Surroundings::default() };
+        let process = Process::on(config, surroundings, Box::new(fake.clone())).unwrap();
+        let at = process.endpoints()[0].clone();
+        let thread = Some(std::thread::spawn(move || process.run().unwrap()));
+        let client = Client::connect(&at, ClientOptions::frames("board")).unwrap();
+        Running { client, stop: Some(writer), thread }
+    }
+
+    /// Returns what is answered, or why nothing was done.
+    fn ask(&mut self, command: &str) -> String {
+        match self.client.request(command.as_bytes()) {
+            Ok(answer) => String::from_utf8(answer.to_vec()).unwrap(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// Waits for the next change, in words: `LED ON`.
+    fn event(&mut self) -> String {
+        let Received::Event { payload, .. } = self.client.receive().unwrap() else { panic!() };
+        let text = String::from_utf8(payload.to_vec()).unwrap();
+        text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+/// A board with a lamp, a button that pulls its line low, and a lamp on another chip.
+fn config(rules: &[(Trigger, &str)]) -> (Fake, ProcessConfig) {
+    let fake = Fake::default();
+    fake.plug("soc", &["GPIO4", "GPIO17"]);
+    fake.plug("usb", &["P0"]);
+    fake.pull("GPIO4", Level::On);
+    let mut config = ProcessConfig::new("board".parse().unwrap());
+    config.serve.push(Serve::new("tcp://127.0.0.1:0".parse().unwrap()));
+    let button = with(input("BUTTON", "GPIO4"), |gpio| (gpio.active_low, gpio.bias) = (true, Bias::PullUp));
+    config.lines = vec![output("LED", "GPIO17"), button, output("FAR", "P0")];
+    config.rules = rules.iter().map(|(on, send)| RuleConfig::new("BUTTON".parse().unwrap(), *on, *send)).collect();
+    (fake, config)
+}
+
+#[test]
+fn a_pressed_button_lights_the_led_and_a_stop_leaves_it_off() {
+    let (fake, config) = config(&[(Trigger::Press, "LED TOGGLE")]);
+    let mut board = Running::start(&fake, config);
+    assert_eq!(board.ask("BUTTON"), "OK BUTTON OFF");
+    assert!(board.ask("WATCH").starts_with("OK"));
+    fake.pull("GPIO4", Level::Off);
+    assert_eq!([board.event(), board.event()], ["BUTTON ON", "LED ON"]);
+    assert_eq!(fake.wire("GPIO17"), Level::On);
+    drop(board);
+    assert_eq!((fake.wire("GPIO17"), fake.consumer("GPIO17").as_str()), (Level::Off, ""));
+}
+
+#[test]
+fn a_button_that_is_held_and_one_that_is_pressed_twice_do_other_things() {
+    let hold = Trigger::Hold(Duration::from_millis(20));
+    let double = Trigger::Double(Duration::from_secs(3600));
+    let (fake, config) = config(&[(hold, "LED ON"), (double, "FAR ON")]);
+    let mut board = Running::start(&fake, config);
+    board.ask("WATCH");
+    fake.pull("GPIO4", Level::Off);
+    assert_eq!([board.event(), board.event()], ["BUTTON ON", "LED ON"]);
+    fake.pull("GPIO4", Level::On);
+    fake.pull("GPIO4", Level::Off);
+    assert_eq!([board.event(), board.event(), board.event()], ["BUTTON OFF", "BUTTON ON", "FAR ON"]);
+}
+
+#[test]
+fn an_input_cannot_be_set() {
+    let (fake, config) = config(&[]);
+    let mut board = Running::start(&fake, config);
+    assert!(board.ask("BUTTON ON").contains("BUTTON is an input"));
+}
+
+#[test]
+fn a_chip_that_goes_leaves_its_lines_unknown_and_the_others_unharmed() {
+    let (fake, config) = config(&[]);
+    let mut board = Running::start(&fake, config);
+    board.ask("FAR ON");
+    board.ask("WATCH");
+    fake.unplug("usb");
+    assert_eq!(board.event(), "FAR UNKNOWN");
+    assert!(board.ask("FAR TOGGLE").contains("unknown"));
+    assert!(board.ask("FAR OFF").contains("gpio:P0: the chip is gone"));
+    assert_eq!(board.ask("LED ON"), "OK LED ON");
+    assert_eq!(board.event(), "LED ON");
+    fake.plug("usb", &["P0"]);
+    assert_eq!(board.event(), "FAR OFF");
+    assert_eq!(board.ask("FAR ON"), "OK FAR ON");
+    assert_eq!(fake.wire("P0"), Level::On);
+}
