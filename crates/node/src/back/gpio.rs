@@ -342,6 +342,8 @@ mod tests {
             assert_eq!(error.what, format!("A: gpio:{line}: {what}"));
             assert!(error.act.unwrap().contains(act), "{line}");
         }
+        let twice = Scene::new(&fake, vec![output("A", "GPIO17"), output("B", "soc/1")]).err().unwrap();
+        assert_eq!(twice.what, "B: gpio:soc/1: busy: soquete led_process has it");
         fake.asked();
         Scene::new(&fake, vec![output("A", "GPIO17"), output("B", "soc/3")]).err().unwrap();
         assert_eq!(fake.asked(), [""; 0]);

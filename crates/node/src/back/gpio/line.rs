@@ -4,7 +4,7 @@ use super::chip::{Edge, Hardware, Request, Seen, Settings, Usage};
 use super::debounce::Debounce;
 use super::find;
 use super::trouble::Trouble;
-use crate::config::{Gpio, LineConfig, LineKind};
+use crate::config::{Gpio, HardwareLine, LineConfig, LineKind};
 use soquete::SourceId;
 use soquete_board::{Direction, Level, LineId, Preset};
 use std::io;
@@ -89,7 +89,7 @@ impl GpioLine {
         let request = |usage| {
             let taken = hardware.request(&chip.path, there.offset, &self.settings(consumer, usage));
             taken.map_err(|error| match Trouble::opening(&chip.path, &error) {
-                Trouble::Busy { .. } => Trouble::Busy { consumer: there.consumer.clone() },
+                Trouble::Busy { .. } => Trouble::Busy { consumer: consumer_of(hardware, &self.gpio.line) },
                 trouble => trouble,
             })
         };
@@ -124,6 +124,12 @@ impl GpioLine {
             }
         }
     }
+}
+
+/// Asks who has a line now.
+fn consumer_of(hardware: &dyn Hardware, line: &HardwareLine) -> String {
+    let seen = hardware.chips().unwrap_or_default();
+    find::find(&seen, line).map(|(_, there)| there.consumer).unwrap_or_default()
 }
 
 impl Held {
