@@ -156,10 +156,10 @@ impl Gpios {
             return;
         }
         self.said.handle_timeout(now);
-        for nth in 0..self.lines.len() {
-            self.hear(now, nth);
-            self.part(now, nth, hub);
-        }
+        (0..self.lines.len()).for_each(|nth| self.hear(now, nth));
+        // Lines are read one after the other; what they told is in the order in which it was.
+        self.told.make_contiguous().sort_by_key(time);
+        (0..self.lines.len()).for_each(|nth| self.part(now, nth, hub));
         self.stamps.measure();
         if self.search.at.is_some_and(|at| at <= now) {
             self.look(now);
@@ -280,6 +280,14 @@ impl Gpios {
     }
 }
 
+/// Returns when an edge was; what is no edge was before all of them.
+fn time(fact: &Fact) -> Duration {
+    match fact {
+        Fact::Edge { at, .. } => *at,
+        _ => Duration::ZERO,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::fake::Fake;
@@ -379,6 +387,18 @@ mod tests {
             assert!(*level == wanted && *at + MS >= before && *at <= Clock::now(), "{nth}: {fact:?}");
         }
         assert_eq!((facts.len(), scene.gpios.status(scene.ids[0]).unwrap().missed_edges), (1000, 0));
+    }
+
+    #[test]
+    fn edges_of_several_lines_come_in_the_order_of_their_times() {
+        let fake = pi();
+        let mut scene = Scene::new(&fake, vec![input("A", "GPIO4"), input("B", "GPIO17")]).unwrap();
+        scene.told(2);
+        let stamp = monotonic() - MS * 100;
+        for (after, line, level) in [(3, "GPIO4", Level::On), (1, "GPIO17", Level::On), (2, "GPIO17", Level::Off)] {
+            fake.pull_at(line, level, stamp + MS * after);
+        }
+        assert_eq!(scene.told(3), ["B on edge", "B off edge", "A on edge"]);
     }
 
     #[test]

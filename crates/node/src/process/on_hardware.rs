@@ -4,14 +4,17 @@ use super::{Process, Surroundings};
 use crate::back::fake::Fake;
 use crate::back::scene::{input, output, with};
 use crate::config::{Bias, ProcessConfig, RuleConfig, Serve, Trigger};
-use soquete::{Client, ClientOptions, Received};
+use soquete::{Client, ClientOptions, Endpoint, Received, UnixName};
 use soquete_board::Level;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A process in a thread; dropping it stops it.
 struct Running {
     client: Client,
+    control: PathBuf,
     stop: Option<std::io::PipeWriter>,
     thread: Option<JoinHandle<()>>,
 }
@@ -19,12 +22,16 @@ struct Running {
 impl Running {
     fn start(fake: &Fake, config: ProcessConfig) -> Self {
         let (reader, writer) = std::io::pipe().unwrap();
-        let surroundings = Surroundings { stop_on: vec![reader.into()], ..Surroundings::default() };
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let unique = COUNT.fetch_add(1, Ordering::Relaxed);
+        let control = std::env::temp_dir().join(format!("soquete-hardware-{}-{unique}", std::process::id()));
+        let stop_on = vec![reader.into()];
+        let surroundings = Surroundings { stop_on, control: Some(control.clone()), journal: None };
         let process = Process::on(config, surroundings, Box::new(fake.clone())).unwrap();
         let at = process.endpoints()[0].clone();
         let thread = Some(std::thread::spawn(move || process.run().unwrap()));
         let client = Client::connect(&at, ClientOptions::frames("board")).unwrap();
-        Running { client, stop: Some(writer), thread }
+        Running { client, control, stop: Some(writer), thread }
     }
 
     /// Returns what is answered, or why nothing was done.
@@ -92,10 +99,14 @@ fn a_button_that_is_held_and_one_that_is_pressed_twice_do_other_things() {
 }
 
 #[test]
-fn an_input_cannot_be_set() {
+fn an_input_cannot_be_set_and_a_button_is_pressed_by_hand() {
     let (fake, config) = config(&[]);
     let mut board = Running::start(&fake, config);
     assert!(board.ask("BUTTON ON").contains("BUTTON is an input"));
+    let control = Endpoint::Unix(UnixName::Path(board.control.clone()));
+    let mut control = Client::connect(&control, ClientOptions::frames("control")).unwrap();
+    let refused = control.request(b"PRESS BUTTON").unwrap_err().to_string();
+    assert!(refused.contains("BUTTON is hardware; it is pressed by hand"), "{refused}");
 }
 
 #[test]
