@@ -13,6 +13,8 @@ const STEPS: usize = 150;
 const NAMES: [&str; 8] = ["A", "B", "C", "D", "E", "KEY", "BELL", "NOBODY"];
 const FAST: WatcherId = WatcherId(1);
 const SLOW: WatcherId = WatcherId(2);
+/// How long a hold takes, and a double at most.
+const GESTURE: Duration = Duration::from_millis(30);
 
 /// A xorshift generator.
 struct Random(u64);
@@ -71,6 +73,9 @@ struct World {
     tickets: u64,
     actions: Vec<(ActionId, LineId, Verb)>,
     presses: Vec<PressId>,
+    /// Since when BELL is on, until that was a hold; and when it went on last, until that was a double.
+    held: Option<Duration>,
+    once: Option<Duration>,
     /// The values the fast watcher has heard of.
     heard: BTreeMap<LineName, Value>,
     heard_seq: u64,
@@ -94,6 +99,8 @@ impl World {
             tickets: 0,
             actions: Vec::new(),
             presses: Vec::new(),
+            held: None,
+            once: None,
             heard: BTreeMap::new(),
             heard_seq: 0,
             slow_count: 0,
@@ -102,7 +109,13 @@ impl World {
         for text in &NAMES[..7] {
             world.add_line(text);
         }
-        for (line, on) in [("KEY", Trigger::Press), ("KEY", Trigger::Release), ("BELL", Trigger::Press)] {
+        for (line, on) in [
+            ("KEY", Trigger::Press),
+            ("KEY", Trigger::Release),
+            ("BELL", Trigger::Press),
+            ("BELL", Trigger::Hold(GESTURE)),
+            ("BELL", Trigger::Double(GESTURE)),
+        ] {
             let spec = RuleSpec {
                 line: name(line),
                 on,
@@ -177,6 +190,7 @@ impl World {
     fn edge(&mut self) {
         let (text, level) = (self.random.pick(&["KEY", "BELL", "A"]), self.random.pick(&[Level::On, Level::Off]));
         let Some(expected) = self.lines.get_mut(&name(text)) else { return };
+        let line = expected.id;
         if expected.direction == Direction::Input && expected.value != level.into() {
             expected.value = level.into();
             let rules: &[usize] = match (text, level) {
@@ -186,8 +200,28 @@ impl World {
                 _ => &[],
             };
             rules.iter().for_each(|&rule| self.rules[rule].presses += 1);
+            if text == "BELL" {
+                self.gestures(level);
+            }
         }
-        self.board.handle(self.now, Fact::Edge { line: expected.id, level, at: self.now });
+        self.board.handle(self.now, Fact::Edge { line, level, at: self.now });
+    }
+
+    /// Counts what an edge of BELL comes to, beside a press.
+    fn gestures(&mut self, level: Level) {
+        self.hold_is_over();
+        self.held = (level == Level::On).then_some(self.now);
+        if level == Level::On {
+            let is_double = self.once.take().is_some_and(|once| self.now - once <= GESTURE);
+            self.rules[4].presses += u64::from(is_double);
+            self.once = (!is_double).then_some(self.now);
+        }
+    }
+
+    fn hold_is_over(&mut self) {
+        if self.held.take_if(|held| *held + GESTURE <= self.now).is_some() {
+            self.rules[3].presses += 1;
+        }
     }
 
     fn delivered(&mut self) {
@@ -199,6 +233,7 @@ impl World {
     fn time_passes(&mut self) {
         self.now += Duration::from_millis(self.random.below(20));
         if self.random.below(3) > 0 {
+            self.hold_is_over();
             self.board.handle_timeout(self.now);
             assert!(self.board.timeout().is_none_or(|deadline| deadline > self.now));
         }
@@ -206,9 +241,13 @@ impl World {
 
     fn confirmed_or_lost(&mut self) {
         let level = self.random.pick(&[None, Some(Level::On), Some(Level::Off)]);
-        let Some(expected) = self.lines.get_mut(&name(self.random.pick(&NAMES))) else { return };
+        let text = self.random.pick(&NAMES);
+        let Some(expected) = self.lines.get_mut(&name(text)) else { return };
         let (line, cause) = (expected.id, Cause::from("back-end"));
-        expected.value = level.map_or(Value::Unknown, Value::from);
+        let before = std::mem::replace(&mut expected.value, level.map_or(Value::Unknown, Value::from));
+        if text == "BELL" && before != expected.value {
+            (self.held, self.once) = (None, None);
+        }
         let fact = match level {
             Some(level) => Fact::Confirmed { line, level, cause },
             None => Fact::Lost { line, cause },
