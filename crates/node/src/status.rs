@@ -55,7 +55,7 @@ pub struct GpioStatus {
     pub place: Option<String>,
     /// Why it is not held; nothing while it is.
     pub trouble: Option<String>,
-    /// Edges since the start that came faster than they were read, and were lost.
+    /// Edges since the start that came faster than the kernel could tell them or than they were read, and were lost.
     pub missed_edges: u64,
 }
 

@@ -118,6 +118,11 @@ impl Fake {
         });
     }
 
+    /// Pulls a wire to and fro, too fast for whoever looks what it has.
+    pub(crate) fn blip(&self, name: &str) {
+        self.line(name, |line| line.tell(monotonic()));
+    }
+
     /// Returns what is on a wire.
     pub(crate) fn wire(&self, name: &str) -> Level {
         let mut level = Level::Off;

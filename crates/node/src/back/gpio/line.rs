@@ -32,11 +32,12 @@ pub(super) struct Held {
     pub(super) place: String,
     pub(super) source: Option<SourceId>,
     pub(super) is_ready: bool,
-    /// What it turned out not to be: there any more.
+    /// Why it is to be given back, once that is known.
     pub(super) lost: Option<Trouble>,
     pub(super) usage: Usage,
-    /// The number of its last edge.
+    /// The number of its last edge, and what that left an input with.
     pub(super) seq: u32,
+    pub(super) level: Option<Level>,
     pub(super) debounce: Option<Debounce>,
 }
 
@@ -72,7 +73,9 @@ impl GpioLine {
                 Ok(())
             }
             Err(trouble) => {
-                held.lost = (trouble == Trouble::Gone).then(|| trouble.clone());
+                if trouble == Trouble::Gone {
+                    held.lost = Some(trouble.clone());
+                }
                 Err(trouble)
             }
         }
@@ -119,6 +122,7 @@ impl GpioLine {
                     (held, _) => (held?, None),
                 };
                 let level = level(&held)?;
+                held.level = Some(level);
                 held.debounce = by_us.map(|time| Debounce::new(time, level));
                 Ok((held, Some(level)))
             }
@@ -134,7 +138,7 @@ fn consumer_of(hardware: &dyn Hardware, line: &HardwareLine) -> String {
 
 impl Held {
     pub(super) fn new(request: Box<dyn Request>, place: String, usage: Usage) -> Self {
-        Held { request, place, source: None, is_ready: false, lost: None, usage, seq: 0, debounce: None }
+        Held { request, place, source: None, is_ready: false, lost: None, usage, seq: 0, level: None, debounce: None }
     }
 
     /// Reads the edges; of a descriptor that is readable without one, whether the line is still there.
@@ -146,12 +150,19 @@ impl Held {
         Ok(edges)
     }
 
-    /// Counts the edges that are missing before the one of this number.
-    pub(super) fn gap(&mut self, seq: u32) -> u64 {
-        let gap = seq.wrapping_sub(self.seq).wrapping_sub(1);
-        self.seq = seq;
-        // A number that went back is none of a gap.
-        if gap > u32::MAX / 2 { 0 } else { gap.into() }
+    /// Counts the edges that are missing before this one: those between the numbers; and where the level is the one that
+    /// it was, the edge between the two, since the kernel asks for the level a moment after the edge.
+    pub(super) fn gap(&mut self, edge: &Edge) -> u64 {
+        let gap = edge.seq.wrapping_sub(self.seq).wrapping_sub(1);
+        let before = self.level.replace(edge.level);
+        self.seq = edge.seq;
+        match gap {
+            // Of what bounces, nobody misses an edge.
+            0 => u64::from(before == Some(edge.level) && self.debounce.is_none()),
+            // A number that went back is none of a gap.
+            _ if gap > u32::MAX / 2 => 0,
+            _ => gap.into(),
+        }
     }
 
     pub(super) fn edge(&mut self, level: Level, at: Duration, tell: &mut impl FnMut(Level, Duration)) {
