@@ -50,7 +50,10 @@ pub fn chips() -> Result<Vec<Result<Chip, ProcessError>>, ProcessError> {
         return Err(Trouble::NoChips.at("this machine"));
     }
     let chip = |seen: Seen| {
-        seen.chip.map_err(|error| Trouble::opening(&seen.path, &error).at(&seen.path.display().to_string()))
+        seen.chip.map_err(|error| match Trouble::opening(&seen.path, &error) {
+            denied @ Trouble::Denied { .. } => ProcessError { what: denied.to_string(), act: Some(denied.act()) },
+            trouble => trouble.at(&seen.path.display().to_string()),
+        })
     };
     Ok(seen.into_iter().map(chip).collect())
 }

@@ -184,8 +184,8 @@ impl Gpios {
                     }
                     if missed > 0 {
                         line.missed += missed;
-                        let edges = if missed == 1 { "1 edge" } else { &format!("{missed} edges") };
-                        self.said.say(now, &format!("{}: {edges} came too fast, and are lost", line.name));
+                        let lost = if missed == 1 { "1 edge is lost" } else { &format!("{missed} edges are lost") };
+                        self.said.say(now, &format!("{}: {lost}: too fast", line.name));
                     }
                 }
                 Err(error) => held.lost = Some(Trouble::of(&error)),
