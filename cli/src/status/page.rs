@@ -159,7 +159,7 @@ fn lines(lines: &[LineStatus]) -> Table {
     table
 }
 
-/// Says which far ends cannot be reached, each once.
+/// Says which far ends cannot be reached, each once, and which lines those that can do not have.
 fn write_far_ends(f: &mut fmt::Formatter<'_>, lines: &[LineStatus]) -> fmt::Result {
     let gone: BTreeMap<&str, Option<&str>> = lines
         .iter()
@@ -169,7 +169,9 @@ fn write_far_ends(f: &mut fmt::Formatter<'_>, lines: &[LineStatus]) -> fmt::Resu
     for (at, trouble) in gone {
         writeln!(f, "{INDENT}{at} is not connected: {}", plain(trouble.unwrap_or("not tried yet")))?;
     }
-    Ok(())
+    let connected = |line: &LineStatus| line.far.clone().filter(|far| far.connected)?.trouble;
+    let troubles = lines.iter().filter_map(|line| Some((&line.name, connected(line)?)));
+    troubles.into_iter().try_for_each(|(line, why)| writeln!(f, "{INDENT}{line} is unknown: {}", plain(&why)))
 }
 
 /// Says which lines of the hardware are not there, and which were too fast.
@@ -325,6 +327,9 @@ mod tests {
         let connected = page(vec![Answer::Here(Box::new(relay.clone()))], None);
         assert!(connected.contains(" remote LAMP at tcp://10.0.0.2:5555  on "), "{connected}");
         assert!(!connected.contains("not connected"), "{connected}");
+        relay.lines[0].far = far(true, Some("there is no line LAMP"));
+        let missing = page(vec![Answer::Here(Box::new(relay.clone()))], None);
+        assert!(missing.ends_with("\n  LED is unknown: there is no line LAMP\n"), "{missing}");
         relay.lines[0].far = far(false, Some("connection refused"));
         let gone = page(vec![Answer::Here(Box::new(relay))], None);
         assert!(gone.ends_with("\n  tcp://10.0.0.2:5555 is not connected: connection refused\n"), "{gone}");

@@ -354,6 +354,11 @@ impl Handler for Front {
 }
 
 impl Front {
+    /// Says whether a peer has told a name, and so speaks frames and has asked something.
+    pub(crate) fn has_name(&self, connection: ConnectionId) -> bool {
+        self.names.contains_key(&connection)
+    }
+
     /// Says who is at the other end of a connection: the address, and the name it has told.
     pub(crate) fn who(&self, connection: ConnectionId, peer: &Peer) -> String {
         match self.names.get(&connection) {

@@ -19,7 +19,8 @@ pub struct ProcessStatus {
     pub lines: Vec<LineStatus>,
     /// Its rules, in the order of the configuration.
     pub rules: Vec<RuleStatus>,
-    /// Who is connected to its endpoints: addresses, with the client's name where it has told one.
+    /// Who is connected to its endpoints: addresses, with the client's name where it has told one. Over datagrams only who
+    /// has told one and asked something is; who sends single datagrams of text is past when it is answered.
     pub peers: Vec<String>,
     /// Connections refused since the start, for whatever reason, and messages that are no commands.
     pub refused: u64,
@@ -68,7 +69,7 @@ pub struct FarStatus {
     pub line: String,
     /// Whether there is a connection.
     pub connected: bool,
-    /// Why there is none; nothing where there is one, or none was tried yet.
+    /// Why there is none, or why the far end does not tell what the line has; nothing where it does, or none was tried yet.
     pub trouble: Option<String>,
 }
 

@@ -59,6 +59,8 @@ pub(crate) struct Remotes {
     fars: Vec<Far>,
     /// Which far end a line leads to, and what it is called there.
     lines: BTreeMap<LineId, (usize, LineName)>,
+    /// Why the far end, which is connected, does not tell what a line has.
+    untold: BTreeMap<LineId, String>,
     told: VecDeque<Told>,
     /// What is said of connections made and lost.
     said: Seldom,
@@ -86,6 +88,7 @@ impl Remotes {
         let mut remotes = Remotes {
             fars: Vec::new(),
             lines: BTreeMap::new(),
+            untold: BTreeMap::new(),
             told: VecDeque::new(),
             said: Seldom::new("news of far ends"),
         };
@@ -204,27 +207,30 @@ impl Remotes {
             News::Ended { id, outcome } if far.watch == Some(id) || far.ask == Some(id) => {
                 let is_ask = far.ask == Some(id);
                 match outcome {
-                    Outcome::Done(payload) if is_ask => self.hear_lines(nth, &payload),
+                    Outcome::Done(payload) if is_ask => self.hear_lines(now, nth, &payload),
                     Outcome::Done(_) => {}
                     Outcome::NotDone(why) | Outcome::Unknown(why) => {
                         far.forget_asking();
                         far.ask_at = Some(now + ASK_PAUSE);
-                        self.said.say(now, &format!("{at}: it does not tell its values: {why}"));
+                        let why = format!("{at}: it does not tell its values: {why}");
+                        self.said.say(now, &why);
                         self.lose(nth, &why);
+                        let lines = self.lines.iter().filter(|(_, (leads_to, _))| *leads_to == nth);
+                        self.untold.extend(lines.map(|(line, _)| (*line, why.clone())));
                     }
                 }
             }
             News::Ended { id, outcome } => {
                 if let Some((errand, lines)) = far.requests.remove(&id) {
-                    let outcomes = self.outcomes(&lines, outcome);
+                    let outcomes = self.outcomes(&at, &lines, outcome);
                     self.told.extend(acted(&errand, &lines, &outcomes));
                 }
             }
         }
     }
 
-    /// Makes an outcome for each line of that of the request.
-    fn outcomes(&self, lines: &[LineId], outcome: Outcome) -> Vec<Taken> {
+    /// Makes an outcome for each line of that of the request to the server at `at`.
+    fn outcomes(&self, at: &str, lines: &[LineId], outcome: Outcome) -> Vec<Taken> {
         let failure = match outcome {
             Outcome::Done(payload) => {
                 let text = String::from_utf8_lossy(&payload);
@@ -232,21 +238,26 @@ impl Remotes {
                 let mut values = text.split(' ').skip(2).step_by(2).map(value);
                 return lines.iter().map(|_| Ok(values.next().unwrap_or(Value::Unknown))).collect();
             }
-            Outcome::NotDone(why) => Failure::NotDone(self.bare(lines, &why).into()),
-            Outcome::Unknown(why) => Failure::Unknown(self.bare(lines, &why).into()),
+            Outcome::NotDone(why) => Failure::NotDone(self.bare(at, lines, &why).into()),
+            Outcome::Unknown(why) => Failure::Unknown(self.bare(at, lines, &why).into()),
         };
         vec![Err(failure); lines.len()]
     }
 
-    /// Takes the board's own words off the front of a far board's reason: this board puts them there again.
-    fn bare(&self, lines: &[LineId], why: &str) -> String {
+    /// Takes the board's own words off the front of a far board's reason: this board puts them there again. Any other
+    /// reason gets the far end in front, unless it names it: in a chain it is the one that knows no more.
+    fn bare(&self, at: &str, lines: &[LineId], why: &str) -> String {
         let mut names = lines.iter().filter_map(|line| self.lines.get(line)).map(|(_, name)| name);
         let bare = names.find_map(|name| {
             let unknown = why.strip_prefix("whether ").and_then(|why| why.strip_prefix(name.as_str()));
             let unknown = unknown.and_then(|why| why.strip_prefix(" was set is unknown: "));
             unknown.or_else(|| why.strip_prefix(name.as_str())?.strip_prefix(" was not set: "))
         });
-        bare.unwrap_or(why).to_owned()
+        match bare {
+            Some(bare) => bare.to_owned(),
+            None if why.contains(at) => why.to_owned(),
+            None => format!("{at}: {why}"),
+        }
     }
 
     /// Hears of a change: `LED ON 1732137000123456 tcp://127.0.0.1:44800`.
@@ -262,7 +273,7 @@ impl Remotes {
     }
 
     /// Hears what lines have: `OK n`, then a row each, `NAME VALUE DIRECTION`. Those that are not among them are unknown.
-    fn hear_lines(&mut self, far: usize, payload: &[u8]) {
+    fn hear_lines(&mut self, now: Duration, far: usize, payload: &[u8]) {
         let text = String::from_utf8_lossy(payload);
         let rows = text.lines().skip(1).filter_map(|row| row.split_once(' '));
         let rows = rows.filter_map(|(name, rest)| {
@@ -272,8 +283,16 @@ impl Remotes {
         let at = self.fars[far].client.endpoint().to_string();
         for (line, (_, there)) in self.lines.iter().filter(|(_, (leads_to, _))| *leads_to == far) {
             let (value, cause) = match rows.get(there) {
-                Some(value) => (*value, at.clone()),
-                None => (Value::Unknown, format!("there is no line {there} at {at}")),
+                Some(value) => {
+                    self.untold.remove(line);
+                    (*value, at.clone())
+                }
+                None => {
+                    let why = format!("there is no line {there} at {at}");
+                    self.said.say(now, &why);
+                    self.untold.insert(*line, why.clone());
+                    (Value::Unknown, why)
+                }
             };
             self.told.push_back(Told::Value { line: *line, value, cause: Cause::from(cause) });
         }
@@ -325,16 +344,19 @@ impl Remotes {
         times.flatten().chain(self.said.timeout()).min()
     }
 
-    /// Says where a line leads and whether there is a connection, if it is remote.
-    pub(crate) fn status(&self, line: LineId) -> Option<FarStatus> {
-        let (far, name) = self.lines.get(&line)?;
+    /// Says where a line leads, whether there is a connection, and what is wrong, if it is remote.
+    pub(crate) fn status(&self, id: LineId) -> Option<FarStatus> {
+        let (far, name) = self.lines.get(&id)?;
         let Far { client, trouble, .. } = &self.fars[*far];
         let (at, line) = (client.endpoint().to_string(), name.to_string());
         Some(FarStatus {
             at,
             line,
             connected: trouble.is_none(),
-            trouble: trouble.clone().filter(|why| !why.is_empty()),
+            trouble: match trouble {
+                None => self.untold.get(&id).cloned(),
+                Some(why) => Some(why.clone()).filter(|why| !why.is_empty()),
+            },
         })
     }
 }
@@ -428,11 +450,19 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_not_there_is_unknown() {
+    fn a_line_that_is_not_there_is_unknown_and_status_says_why() {
         let (mut remotes, ids) = remotes();
-        remotes.hear_lines(0, b"OK 2\nLED OFF OUTPUT and more\nLAMP ON OUTPUT");
+        remotes.fars[0].trouble = None;
+        let mut hear = |rows: &[u8]| {
+            remotes.hear_lines(Duration::ZERO, 0, rows);
+            (told(&mut remotes), [0, 1].map(|nth| remotes.status(ids[nth]).unwrap().trouble))
+        };
         let none = "there is no line NOBODY at mem:far".to_owned();
-        assert_eq!(told(&mut remotes), [(ids[0], Value::Off, "mem:far".to_owned()), (ids[1], Value::Unknown, none)]);
+        let led = (ids[0], Value::Off, "mem:far".to_owned());
+        let expected = (vec![led.clone(), (ids[1], Value::Unknown, none.clone())], [None, Some(none)]);
+        assert_eq!(hear(b"OK 2\nLED OFF OUTPUT and more\nLAMP ON OUTPUT"), expected);
+        let lamp = (ids[1], Value::On, "mem:far".to_owned());
+        assert_eq!(hear(b"OK 2\nLED OFF OUTPUT\nNOBODY ON OUTPUT"), (vec![led, lamp], [None, None]));
     }
 
     #[test]
@@ -442,17 +472,20 @@ mod tests {
             ("LED was not set: stuck", "stuck"),
             ("NOBODY was not set: LED was not set: stuck", "LED was not set: stuck"),
             ("whether LED was set is unknown: silent", "silent"),
-            ("whether LAMP was set is unknown: silent", "whether LAMP was set is unknown: silent"),
-            ("LED was not set, other lines were: stuck", "LED was not set, other lines were: stuck"),
+            ("whether LAMP was set is unknown: silent", "tcp://a:1: whether LAMP was set is unknown: silent"),
+            ("LED was not set, other lines were: stuck", "tcp://a:1: LED was not set, other lines were: stuck"),
+            ("the server did not answer", "tcp://a:1: the server did not answer"),
+            ("connect tcp://a:1: timed out", "connect tcp://a:1: timed out"),
+            ("LED was not set: tcp://b:1: silent", "tcp://b:1: silent"),
         ] {
-            assert_eq!(remotes.bare(&ids, far), bare);
+            assert_eq!(remotes.bare("tcp://a:1", &ids, far), bare);
         }
     }
 
     #[test]
     fn an_answer_that_says_less_than_was_asked_leaves_a_value_unknown() {
         let (remotes, ids) = remotes();
-        let outcomes = |words: &str| remotes.outcomes(&ids, Outcome::Done(words.as_bytes().to_vec()));
+        let outcomes = |words: &str| remotes.outcomes("mem:far", &ids, Outcome::Done(words.as_bytes().to_vec()));
         assert_eq!(outcomes("OK LED ON NOBODY OFF"), [Ok(Value::On), Ok(Value::Off)]);
         assert_eq!(outcomes("OK LED ON"), [Ok(Value::On), Ok(Value::Unknown)]);
         assert_eq!(outcomes("\u{0}"), [Ok(Value::Unknown), Ok(Value::Unknown)]);

@@ -50,6 +50,7 @@ struct Check<'a> {
     mistakes: Vec<Mistake>,
     processes: HashSet<&'a str>,
     endpoints: HashSet<&'a Endpoint>,
+    files: HashSet<&'a Path>,
     fifos: HashSet<&'a Path>,
     hardware: HashSet<&'a HardwareLine>,
 }
@@ -118,8 +119,17 @@ impl<'a> Check<'a> {
         // The kernel gives a new port for each 0, any number may be in a group, and `mem:` means the threads of one process.
         let has_own = matches!(at, Endpoint::Mem(_)) || at.is_multicast() || has_no_port(at);
         let is_shared = !has_own;
+        let is_first_file = match at.unix_name() {
+            Some(UnixName::Path(path)) => self.files.insert(path),
+            _ => true,
+        };
         if is_shared && !self.endpoints.insert(at) {
             self.found(place, Problem::RepeatedEndpoint(at.clone()));
+        } else if !is_first_file {
+            self.found(place, Problem::RepeatedFile(at.clone()));
+        }
+        if matches!(at, Endpoint::Udp { options, .. } if options.ttl == Some(0)) && !at.is_multicast() {
+            self.found(place, Problem::NoLifetime(at.clone()));
         }
     }
 
@@ -293,6 +303,25 @@ mod tests {
         assert_eq!(debounced(Some(DEBOUNCE_MAX)), None);
         let too_long = Some(DEBOUNCE_MAX + TIMEOUT_MIN);
         assert_eq!((debounced(too_long), debounced(None)), (Some(Problem::BadDebounce), None));
+    }
+
+    #[test]
+    fn a_path_is_served_by_one_kind_of_socket_and_a_name_by_each() {
+        let both = |one: &str, other: &str| {
+            problem(|p| p.serve = [one, other].map(|at| Serve::new(at.parse().unwrap())).into())
+        };
+        let other = "unix:///tmp/x".parse().unwrap();
+        let place = Place::Serve { process: 0, nth: 1 };
+        assert_eq!(both("seqpacket:///tmp/x", "unix:///tmp/x"), Some((place, Problem::RepeatedFile(other))));
+        assert_eq!(both("seqpacket:@x", "unix:@x"), None);
+    }
+
+    #[test]
+    fn only_a_group_may_end_on_this_machine() {
+        let served = |at: &str| problem(|p| p.serve[0].at = at.parse().unwrap());
+        let at = "udp://127.0.0.1:5555?ttl=0";
+        assert_eq!(served(at), Some((SERVE, Problem::NoLifetime(at.parse().unwrap()))));
+        assert_eq!(served("udp://127.0.0.1:5555?ttl=1"), None);
     }
 
     #[test]

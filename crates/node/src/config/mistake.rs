@@ -175,6 +175,10 @@ pub enum Problem {
     BadBacklog(u32),
     /// An endpoint that is served twice.
     RepeatedEndpoint(Endpoint),
+    /// The file of an endpoint is that of another kind of endpoint, too.
+    RepeatedFile(Endpoint),
+    /// A lifetime of 0 for a datagram to one machine, which the kernel refuses.
+    NoLifetime(Endpoint),
     /// Two lines of one process have this name.
     RepeatedLine(LineName),
     /// The path of a FIFO is relative.
@@ -271,12 +275,19 @@ impl fmt::Display for Problem {
                 write!(f, "networks for {at}; expected `anyone-from` at tcp:// and udp:// only")
             }
             Self::ModeWithoutFile(at) => {
-                write!(f, "a mode for {at}, which makes no file; expected it at unix:/// only")
+                write!(
+                    f,
+                    "a mode for {at}, which makes no file; expected it at unix:///, seqpacket:/// and unixgram:/// only"
+                )
             }
             Self::BadMode(mode) => write!(f, "mode {mode:04o}; expected permissions from 0000 to 0777"),
             Self::NoLanguage => f.write_str("no language; expected at least one of text, frames and http"),
             Self::BadBacklog(backlog) => write!(f, "backlog {backlog}; expected 1 to {BACKLOG_MAX}"),
             Self::RepeatedEndpoint(at) => write!(f, "{at} is served a second time; expected each endpoint once"),
+            Self::RepeatedFile(at) => {
+                write!(f, "the path of {at} is served a second time; expected each path once, whatever its kind")
+            }
+            Self::NoLifetime(at) => write!(f, "{at}: ttl=0 is of a group only; expected 1 to 255"),
             Self::RepeatedLine(line) => {
                 write!(f, "a second line {line}; expected each name once, whatever its case")
             }

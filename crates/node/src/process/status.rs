@@ -9,8 +9,12 @@ use soquete_board::{Direction, Rule};
 impl Process {
     /// Puts together what the process tells about itself.
     pub(crate) fn status(&self) -> ProcessStatus {
-        let own = self.config.serve.len();
-        let peers = self.hub.connections().filter(|(_, service, _)| *service < own);
+        // Of datagrams only a session has a name; who sent some text may be gone long since.
+        let is_here = |id, service: usize| {
+            let serve = self.config.serve.get(service);
+            serve.is_some_and(|serve| !serve.at.is_datagram() || self.front.has_name(id))
+        };
+        let peers = self.hub.connections().filter(|(id, service, _)| is_here(*id, *service));
         ProcessStatus {
             name: self.config.name.to_string(),
             pid: std::process::id(),
