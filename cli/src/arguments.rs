@@ -59,7 +59,7 @@ pub(crate) enum Command {
     Watch(Watch),
     Send(Send),
     Listen(Listen),
-    /// Checks, shows, explains or begins a configuration
+    /// Checks, shows or begins a configuration, or prints an example of one
     #[command(subcommand)]
     Config(ConfigCommand),
     Bench(Bench),

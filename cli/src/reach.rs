@@ -324,3 +324,7 @@ pub(crate) fn not_done(error: &Error) -> Failure {
         None => failure,
     }
 }
+/// Says why a `mem:` endpoint is of no use between processes.
+pub(crate) fn mem_reaches_nobody(endpoint: &Endpoint) -> String {
+    format!("{endpoint}: it connects the threads of one process, and no other process can reach it")
+}

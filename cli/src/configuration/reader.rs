@@ -15,6 +15,7 @@ use super::report::Report;
 use super::sentence;
 use super::value::{List, Read};
 use super::word::{Command, Edge, Mode};
+use crate::reach::mem_reaches_nobody;
 
 type Span = Range<usize>;
 
@@ -158,6 +159,7 @@ impl Reader {
             );
             return None;
         };
+        self.refuse_mem(at.span(), &at.get_ref().0);
         let line = far.1.map_or_else(|| name.clone(), |line| line.into_inner().0);
         Some(LineKind::Remote { direction, at: at.into_inner().0, line })
     }
@@ -236,6 +238,13 @@ impl Reader {
         }
     }
 
+    /// Refuses `mem:` where it means another process: it connects the threads of one.
+    fn refuse_mem(&mut self, span: Span, at: &Endpoint) {
+        if let Endpoint::Mem(name) = at {
+            self.wrong(span, format!("{}; expected such as unix:@{name}", mem_reaches_nobody(at)));
+        }
+    }
+
     fn rule(&mut self, process: usize, rule: usize, table: RuleTable) -> RuleConfig {
         self.places.insert(Place::On { process, rule }, table.on.span());
         for (nth, command) in table.send.0.iter().enumerate() {
@@ -243,6 +252,7 @@ impl Reader {
         }
         for (nth, to) in table.to.0.iter().enumerate() {
             self.places.insert(Place::To { process, rule, nth }, to.span());
+            self.refuse_mem(to.span(), &to.get_ref().0);
         }
         let Read(Edge(line, on)) = table.on.into_inner();
         RuleConfig {
