@@ -104,7 +104,7 @@ fn take_shape(name: &ProcessName) {
 ///
 /// # Errors
 /// EMFILE or ENFILE when no descriptor is left.
-pub(crate) fn stop_signals() -> io::Result<Signals> {
+fn stop_signals() -> io::Result<Signals> {
     let is_told = Arc::new(AtomicBool::new(false));
     let mut stopping = terminations();
     stopping.push(SIGINT);

@@ -26,15 +26,19 @@ use std::fmt;
 use std::io::{Write, stderr};
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
+use signal_hook::consts::SIGINT;
+use signal_hook::flag;
 use soquete::{Datagram, DatagramOptions, Endpoint, Error, ListenOptions, Listener, Operation, Stream};
 
 use crate::arguments::{Listen, Manner, Send};
 use crate::output::{Exit, Failure};
 use crate::reach;
-use crate::run::stop_signals;
-use crate::up::signals::Signals;
+use crate::up::signals::{Signals, terminations};
 use form::Form;
 use input::{Cut, Input};
 use output::{Speakers, note};
@@ -47,6 +51,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long answers are waited for behind the last datagram: 1 s. Nothing else tells that there will be no more.
 const DATAGRAM_WAIT: Duration = Duration::from_secs(1);
+
+/// How long after a signal another is taken for the same: 500 ms. `timeout -s INT`, say, sends it to a child and to its
+/// group, and so twice.
+const SAME_SIGNAL_TIME: Duration = Duration::from_millis(500);
 
 /// How everybody in a conversation is dealt with.
 struct Manners {
@@ -95,6 +103,10 @@ impl Form {
 /// Nobody is there, the connection broke, or nothing was answered in time.
 pub(crate) fn send(send: &Send) -> Result<(), Failure> {
     refuse_mem(&send.endpoint)?;
+    if matches!(send.endpoint.host(), Some((_, 0))) {
+        let wrong = format!("{}: nobody listens at port 0; expected a port from 1 to 65535", send.endpoint);
+        return Err(Failure::usage(wrong));
+    }
     if send.manner.frames {
         return frames::send(send);
     }
@@ -139,7 +151,7 @@ fn messages(send: &Send, form: Form) -> Result<Vec<Vec<u8>>, Failure> {
 /// Opens a socket to an endpoint, and catches signals: what has a file to be removed first, and what blocks last.
 fn connect(endpoint: &Endpoint, timeout: Option<Duration>) -> Result<(Socket, Signals), Failure> {
     if endpoint.is_datagram() {
-        let signals = catch_signals()?;
+        let signals = catch_signals(Exit::Unknown)?;
         let options = DatagramOptions { nonblocking: true, ..DatagramOptions::default() };
         let socket = Datagram::connect(endpoint, &options).map_err(|error| failure(Exit::NotDone, &error))?;
         return Ok((Socket::Datagram(socket.into()), signals));
@@ -148,7 +160,7 @@ fn connect(endpoint: &Endpoint, timeout: Option<Duration>) -> Result<(Socket, Si
     let stream = stream.map_err(|error| failure(Exit::NotDone, &error))?;
     let failed = |error| failure(Exit::NotDone, &Error::new(Operation::Connect, endpoint, error));
     stream.set_nonblocking(true).map_err(failed)?;
-    Ok((Socket::Stream(stream), catch_signals()?))
+    Ok((Socket::Stream(stream), catch_signals(Exit::Unknown)?))
 }
 
 /// Runs `soquete listen`.
@@ -165,7 +177,7 @@ pub(crate) fn listen(listen: &Listen) -> Result<(), Failure> {
     let speakers = if listen.keep { Speakers::Many } else { Speakers::One };
     let has_input = !listen.keep && manners.reply.is_none();
     let (form, peeks) = (manners.form, manners.peeks);
-    let mut room = Room::new(manners, catch_signals()?, speakers);
+    let mut room = Room::new(manners, catch_signals(Exit::NotDone)?, speakers);
     let keeps_boundaries = listen.endpoint.is_datagram() || matches!(listen.endpoint, Endpoint::Seqpacket(_));
     room.input = has_input.then(|| Input::new(form, Cut::of(form, keeps_boundaries)));
     let failed = |error: Error| failure(Exit::NotDone, &error);
@@ -223,8 +235,8 @@ fn typed(endpoint: &Endpoint) -> String {
 
 fn refuse_mem(endpoint: &Endpoint) -> Result<(), Failure> {
     let Endpoint::Mem(name) = endpoint else { return Ok(()) };
-    let wrong = format!("{endpoint}: it connects the threads of one process, and no other process can reach it");
-    Err(Failure::usage(wrong).act(format!("write unix:@{name} for two processes of this machine")))
+    Err(Failure::usage(reach::mem_reaches_nobody(endpoint))
+        .act(format!("write unix:@{name} for two processes of this machine")))
 }
 
 /// Says whether several may answer what is sent there.
@@ -232,8 +244,25 @@ fn means_many(endpoint: &Endpoint) -> bool {
     endpoint.is_multicast() || matches!(endpoint, Endpoint::Udp { options, .. } if options.broadcast)
 }
 
-fn catch_signals() -> Result<Signals, Failure> {
-    stop_signals().map_err(|error| Failure::new(Exit::NotDone, format!("catch Ctrl-C: {error}")))
+/// Catches the signals that end a conversation; one that comes later than [`SAME_SIGNAL_TIME`] ends it at once, by `forced`.
+fn catch_signals(forced: Exit) -> Result<Signals, Failure> {
+    let catch = || {
+        let mut ending = terminations();
+        ending.push(SIGINT);
+        let (signals, first) = (Signals::catch(&ending)?, Signals::catch(&ending)?);
+        let is_forced = Arc::new(AtomicBool::new(false));
+        for &signal in &ending {
+            flag::register_conditional_shutdown(signal, forced as i32, is_forced.clone())?;
+        }
+        let arm = move || {
+            first.wait();
+            thread::sleep(SAME_SIGNAL_TIME);
+            is_forced.store(true, Ordering::SeqCst);
+        };
+        thread::Builder::new().stack_size(64 << 10).spawn(arm)?;
+        Ok(signals)
+    };
+    catch().map_err(|error: std::io::Error| Failure::new(Exit::NotDone, format!("catch Ctrl-C: {error}")))
 }
 
 /// Turns an error into the end of the program.

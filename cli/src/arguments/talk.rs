@@ -20,7 +20,14 @@ Exit codes:
   0  all was sent, and the peer ended in order or its time was over
   1  not done: refused, nobody there, or no answer within --timeout
   2  wrong arguments; nothing was begun
-  3  the connection broke after something was sent: nobody can say what arrived";
+  3  the connection broke after something was sent: nobody can say what arrived
+
+Ctrl-C, SIGTERM and SIGHUP end it in order, with 0. Another within half a second is the
+same one; a later one ends it at once, with 3.";
+
+/// What an endpoint is for `send` and `listen`, in place of what it is in general: no other process can reach `mem:`.
+const MEM: [(&str, &str); 2] =
+    [("unixgram:///PATH or mem:NAME", "or unixgram:///PATH"), ("behind `@` or `mem:`", "behind `@`")];
 
 /// Sends messages or standard input to an endpoint, and prints what comes back
 ///
@@ -31,6 +38,7 @@ Exit codes:
 #[command(after_help = SENDS, after_long_help = format!("{SENDS}\n\n{ENDS}"))]
 pub(crate) struct Send {
     /// Where to: tcp, unix, seqpacket, udp or unixgram
+    #[arg(value_parser = endpoint)]
     pub(crate) endpoint: Endpoint,
     /// What to send; standard input where there is none
     #[arg(value_name = "MESSAGE")]
@@ -46,9 +54,13 @@ pub(crate) struct Send {
 
 /// Listens at an endpoint, prints what comes, and sends standard input back
 ///
-/// Takes one client, or over datagrams the first sender, talks with it, and ends with it. Once standard input has ended,
+/// Takes one client, or over datagrams the first sender, talks with it, and ends with it. Who is refused, or comes and goes
+/// without an octet (`nc -N` with an empty input, say), is not that client: the next is waited for. Once standard input has ended,
 /// the sending side is closed; one that was empty from the start, as /dev/null is, closes nothing. Port 0 takes a free
 /// port. It only shows what comes, so it may listen off loopback, and then says that everybody can reach it.
+///
+/// Ctrl-C, SIGTERM and SIGHUP end it in order, with exit code 0. Another within half a second is the same one; a later one
+/// ends it at once, with 1.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -59,6 +71,7 @@ Examples:
   soquete listen --frames tcp://127.0.0.1:5555       shows what clients of frames ask for")]
 pub(crate) struct Listen {
     /// Where: tcp, unix, seqpacket, udp or unixgram
+    #[arg(value_parser = endpoint)]
     pub(crate) endpoint: Endpoint,
     /// Goes on with further clients, up to 256 at once; standard input is not read then
     ///
@@ -78,9 +91,9 @@ pub(crate) struct Listen {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Manner {
     /// Takes octets as they are: adds no line ends; one MESSAGE, or one read of at most 8 KiB, is one datagram or packet
-    #[arg(long, conflicts_with = "hex")]
+    #[arg(long, conflicts_with_all = ["hex", "frames"])]
     pub(crate) raw: bool,
-    /// Reads messages and prints what comes as hex, such as `4c 45 44`; a line for each message
+    /// Reads messages and prints what comes as hex, such as `4c 45 44` or 0x4c4544; a line for each message
     #[arg(long)]
     pub(crate) hex: bool,
     /// Speaks frames (PROTOCOL.md): each message is a request that is done once or not at all
@@ -95,7 +108,8 @@ pub(crate) struct Manner {
     /// Gives up after this time without a connection, or without anything moving: 1ms to 1h
     ///
     /// Else connecting may take 5s, and silence lasts as long as it likes. Silence is a failure only where nothing was
-    /// received at all. With --keep it is the time after which a silent client is let go. With `send --frames` it is the
+    /// received at all. With --keep it is the time after which a silent client is let go, and after which the
+    /// listener itself ends while nobody is here. With `send --frames` it is the
     /// time for each request, else 5s.
     #[arg(long, value_name = "T")]
     pub(crate) timeout: Option<Timeout>,
@@ -108,6 +122,13 @@ pub(crate) struct Manner {
     /// Shows what comes first without taking it (MSG_PEEK), on standard error, before it goes on
     #[arg(long, conflicts_with = "frames")]
     pub(crate) peek: bool,
+}
+
+/// Reads an endpoint, and offers what another process can reach where it is none.
+fn endpoint(text: &str) -> Result<Endpoint, String> {
+    text.parse().map_err(|wrong: soquete::EndpointError| {
+        MEM.iter().fold(wrong.to_string(), |wrong, (general, here)| wrong.replace(general, here))
+    })
 }
 
 /// Reads one octet: a character, or `0x` and two hex digits.
@@ -140,8 +161,23 @@ mod tests {
         assert_eq!(parsed.messages, ["one", "two"]);
         assert!(parsed.manner.raw && parsed.manner.timeout.is_some());
         assert_eq!(send("soquete send unix:@a -- -x").unwrap().messages, ["-x"]);
-        for wrong in ["", "nowhere", "unix:@a --raw --hex", "unix:@a --service x", "unix:@a --frames --peek"] {
+        for wrong in [
+            "",
+            "nowhere",
+            "unix:@a --raw --hex",
+            "unix:@a --service x",
+            "unix:@a --frames --peek",
+            "unix:@a --frames --raw",
+        ] {
             assert!(send(&format!("soquete send {wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_no_process_can_reach_is_not_offered() {
+        for wrong in ["nowhere", "http://a:1", "unix:@"] {
+            let wrong = send(&format!("soquete send {wrong}")).unwrap_err().to_string();
+            assert!(!wrong.contains("mem:") && wrong.contains("expected"), "{wrong}");
         }
     }
 

@@ -46,11 +46,12 @@ impl Form {
     }
 }
 
-/// Reads hex; spaces between octets mean nothing.
+/// Reads hex; spaces between octets mean nothing, and neither does one `0x` in front.
 fn octets(hex: &[u8]) -> Result<Vec<u8>, NotHex> {
     let mut octets = Vec::with_capacity(hex.len() / 2);
     let mut first = None;
-    for (place, &character) in (1..).zip(hex) {
+    let start = if hex.starts_with(b"0x") && hex.len() > 2 { 2 } else { 0 };
+    for (place, &character) in (1..).zip(hex).skip(start) {
         let digit = char::from(character).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
         first = match (first, digit) {
             (None, None) if character.is_ascii_whitespace() => None,
@@ -95,7 +96,7 @@ mod tests {
 
     #[test]
     fn hex_is_read_with_and_without_spaces_in_both_cases() {
-        for text in ["4c45440a", "4C 45 44 0A", " 4c45\t44 0a\r"] {
+        for text in ["0x4c45440a", "0x4c 45 44 0a", "4c45440a", "4C 45 44 0A", " 4c45\t44 0a\r"] {
             assert_eq!(octets(text.as_bytes()).unwrap(), b"LED\n", "{text}");
         }
         assert_eq!(octets(b""), Ok(vec![]));
@@ -107,6 +108,8 @@ mod tests {
         let wrong = |text: &str| octets(text.as_bytes()).unwrap_err().to_string();
         let expected = "expected two digits an octet, such as 4c 45 44";
         assert_eq!(wrong("4c 4g"), format!("character 5: 'g' is no hex digit; {expected}"));
+        assert_eq!(wrong("0x4g"), format!("character 4: 'g' is no hex digit; {expected}"));
+        assert_eq!(wrong("0x"), format!("character 2: 'x' is no hex digit; {expected}"));
         assert_eq!(wrong("4c é"), format!("character 4: 'é' is no hex digit; {expected}"));
         assert_eq!(wrong("4c 4"), format!("character 4: half an octet; {expected}"));
         assert_eq!(wrong("4 c"), format!("character 1: half an octet; {expected}"));

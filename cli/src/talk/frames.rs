@@ -33,7 +33,7 @@ pub(super) fn send(send: &Send) -> Result<(), Failure> {
     let form = Form::of(&send.manner);
     let timeout = send.manner.timeout.map_or(CONNECT_TIMEOUT, Duration::from);
     let messages = super::messages(send, bare(form))?;
-    let mut signals = catch_signals()?;
+    let mut signals = catch_signals(Exit::Unknown)?;
     let mut asking = Asking::open(send, form, timeout)?;
     messages.iter().try_for_each(|message| asking.ask(message))?;
     let mut input = send.messages.is_empty().then(|| Input::new(form, Cut::BareLines));
@@ -118,7 +118,7 @@ pub(super) fn listen(listen: &Listen) -> Result<(), Failure> {
     let failed = |error: Error| failure(Exit::NotDone, &error);
     let form = Form::of(&listen.manner);
     let reply = super::reply(listen, bare(form))?;
-    let mut signals = catch_signals()?;
+    let mut signals = catch_signals(Exit::NotDone)?;
     let mut hub = Hub::new(Limits::default()).map_err(failed)?;
     let options = soquete_proto::server::Options {
         name: "soquete listen".into(),
@@ -168,7 +168,7 @@ struct Show<'a> {
     form: Form,
     reply: &'a [u8],
     keeps: bool,
-    /// Whether there was a client.
+    /// Whether there is a client, or one that may become it.
     taken: bool,
     state: Result<Progress, Failure>,
     moved_at: Duration,
@@ -198,10 +198,11 @@ impl Handler for Show<'_> {
         let _ = exchange.reply(self.reply);
     }
 
-    fn admit(&mut self, _service: usize, _peer: &Peer) -> Result<(), String> {
+    fn admit(&mut self, _service: usize, peer: &Peer) -> Result<(), String> {
         if self.taken && !self.keeps {
             return Err(TAKEN.to_owned());
         }
+        note(format_args!("{peer} is here"));
         self.taken = true;
         self.moved_at = Clock::now();
         Ok(())
@@ -218,8 +219,11 @@ impl Handler for Show<'_> {
             Ending::Refused(why) => note(format_args!("{peer} was refused: {why}")),
             _ => note(format_args!("{peer} has left")),
         }
-        if !self.keeps && self.state.is_ok() {
-            self.state = Ok(Progress::Over);
+        match self.state {
+            // Who has asked nothing was not the one who is waited for.
+            Ok(Progress::Waiting) => self.taken = false,
+            Ok(Progress::Talking) if !self.keeps => self.state = Ok(Progress::Over),
+            _ => {}
         }
     }
 }

@@ -146,6 +146,11 @@ impl Peer {
         self.side == Side::Ended
     }
 
+    /// Says whether an octet has come from there or gone there.
+    pub(super) fn has_talked(&self) -> bool {
+        self.has_spoken || self.is_told
+    }
+
     /// Says whether something waits to be sent.
     pub(super) fn is_waiting(&self) -> bool {
         !self.queue.is_empty() || self.urgent.is_some() || self.side == Side::Ending

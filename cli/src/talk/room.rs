@@ -122,6 +122,10 @@ impl Room {
                 Who::Peer(place) => self.serve(place, flags),
             }
         }
+        // From the first octet on this is the client; until then it may be one who only looks whether anybody listens.
+        if !self.manners.keeps && self.peers.iter().any(Peer::has_talked) {
+            self.door = None;
+        }
         if self.is_called_off { Ok(ControlFlow::Break(())) } else { self.settle() }
     }
 
@@ -137,7 +141,8 @@ impl Room {
             let interest = if self.output.is_pending() { PollFlags::OUT } else { PollFlags::empty() };
             all.push((Who::Output, PollFd::from_borrowed_fd(stdout, interest)));
         }
-        if let Some(door) = self.door.as_ref().filter(|_| self.peers.len() < PEERS_MAX && !self.is_full) {
+        let peers_max = if self.manners.keeps { PEERS_MAX } else { 1 };
+        if let Some(door) = self.door.as_ref().filter(|_| self.peers.len() < peers_max && !self.is_full) {
             all.push((Who::Door, PollFd::new(door, PollFlags::IN)));
         }
         for (place, peer) in self.peers.iter().enumerate() {
@@ -206,8 +211,8 @@ impl Room {
         peer.is_to_peek = self.manners.peeks;
         self.peers.push(peer);
         self.moved_at = Clock::now();
-        if !self.manners.keeps {
-            self.door = None;
+        if self.peers.len() == PEERS_MAX {
+            note(format_args!("{PEERS_MAX} are here, and no more are taken in before one has left"));
         }
         Ok(())
     }

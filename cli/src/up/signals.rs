@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGTERM};
 use signal_hook::low_level::pipe;
 
@@ -24,6 +26,12 @@ impl Signals {
             pipe::register(*signal, write.try_clone()?)?;
         }
         Ok(Self(read))
+    }
+
+    /// Waits until one has come.
+    pub(crate) fn wait(&self) {
+        // Whatever else it says, it was no signal.
+        while poll(&mut [PollFd::new(&self.0, PollFlags::IN)], None) == Err(Errno::INTR) {}
     }
 
     /// Returns how many have come since this was last asked.

@@ -85,6 +85,7 @@ fn no_more_are_taken_in_than_the_bound_until_somebody_leaves() {
         client.write_all(b"here\n").unwrap();
     }
     listener.program.log.wait_for(": here", 256);
+    listener.program.log.wait_for("256 are here, and no more are taken in before one has left", 1);
     drop(clients.remove(0));
     listener.program.log.wait_for(": here", 257);
     listener.interrupt();

@@ -168,6 +168,57 @@ fn signals_end_it_in_order_and_leave_no_file() {
 }
 
 #[test]
+fn a_signal_that_comes_twice_is_one() {
+    let place = Place::bare();
+    for words in [&["--raw"][..], &["--frames"]] {
+        for _ in 0..12 {
+            let mut listener = Listener::new(&place, &endpoint(&place, "udp"), words);
+            listener.program.signal(Signal::INT);
+            listener.program.signal(Signal::INT);
+            listener.done();
+        }
+    }
+}
+
+#[test]
+fn a_later_signal_ends_it_at_once() {
+    let place = Place::bare();
+    // It takes what is asked, and never answers.
+    let (at, serving) = serve(&place, |stream| drop((&stream).read_to_end(&mut Vec::new())));
+    let mut asking = Program::begin(soquete(&place, &["send", "--frames", &at, "LED", "--timeout", "1h"]));
+    until("it catches signals", || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", asking.pid())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(caught.trim(), 16).unwrap() >> (Signal::INT.as_raw() - 1) & 1 == 1
+    });
+    until("it is ended", || {
+        // sleep is the thing under test: signals that are apart.
+        thread::sleep(Duration::from_millis(100));
+        asking.signal(Signal::INT);
+        serving.is_finished()
+    });
+    assert_eq!(asking.wait().code(), Some(3), "{}", asking.log.text());
+    serving.join().unwrap();
+}
+
+#[test]
+fn who_comes_and_goes_without_an_octet_is_not_the_one_client() {
+    for kind in ["tcp", "unix"] {
+        let place = Place::bare();
+        let mut listener = Listener::new(&place, &endpoint(&place, kind), &["--reply", "OK"]);
+        assert_eq!(run(&place, &["send", &listener.at]).ok(), "", "nothing was typed");
+        listener.program.next("has left");
+        assert_eq!(send(&place, &listener.at, &["LED ON"]).ok(), "OK\n", "{kind}");
+        listener.program.next("LED ON");
+        listener.done();
+    }
+    let place = Place::bare();
+    let mut listener = Listener::saying(&place, &endpoint(&place, "tcp"), b"it is lit\n", &[]);
+    assert_eq!(run(&place, &["send", &listener.at]).ok(), "it is lit\n", "it was told something");
+    listener.done();
+}
+
+#[test]
 fn nobody_who_reads_is_no_error() {
     let place = Place::bare();
     let line = format!("soquete listen {} --keep --reply OK | head -n 1", endpoint(&place, "tcp"));
@@ -187,6 +238,8 @@ fn what_cannot_be_begun_is_wrong_usage() {
         &["send", "udp://127.0.0.1:1", "--urgent", "!"],
         &["listen", "unix:@x", "--hex", "--reply", "xx"],
         &["send", "127.0.0.1:1"],
+        &["send", "tcp://127.0.0.1:0", "x"],
+        &["send", "--frames", "tcp://127.0.0.1:0", "x"],
     ] {
         let wrong = run(&place, words);
         assert_eq!((wrong.code, wrong.out.as_str()), (Some(2), ""), "{words:?} {wrong:?}");

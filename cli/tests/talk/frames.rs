@@ -57,6 +57,23 @@ fn without_a_reply_the_answer_is_empty_and_a_second_client_is_turned_away() {
 }
 
 #[test]
+fn a_stranger_and_who_asks_nothing_are_not_the_one_client() {
+    let place = Place::bare();
+    let mut listener = Listener::new(&place, &endpoint(&place, "unix"), &["--frames", "--reply", "OK"]);
+    let at = listener.at.clone();
+    let stranger = run(&place, &["send", &at, "hello"]);
+    assert_ne!(stranger.code, Some(2), "{stranger:?}");
+    listener.program.log.wait_for("is here", 1);
+    listener.program.log.wait_for("was refused: ", 1);
+    assert_eq!(run(&place, &["send", "--frames", &at, "--service", "lamp", "LED"]).code, Some(1));
+    listener.program.log.wait_for("was refused: ", 2);
+    assert_eq!(run(&place, &["send", "--frames", &at]).code, Some(0), "nothing is asked");
+    listener.program.log.wait_for("has left", 1);
+    assert_eq!(run(&place, &["send", "--frames", &at, "LED"]).ok(), "OK\n");
+    listener.done();
+}
+
+#[test]
 fn who_speaks_no_frames_ends_it_before_anything_is_asked() {
     let place = Place::bare();
     let listener = Listener::new(&place, &endpoint(&place, "tcp"), &["--reply", "what do you want?"]);

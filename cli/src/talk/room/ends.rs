@@ -8,6 +8,7 @@ use soquete::{Cause, Clock, Error, Operation};
 use super::Room;
 use crate::output::{Exit, Failure};
 use crate::talk::failure;
+use crate::talk::input::Input;
 use crate::talk::output::note;
 use crate::talk::peer::Peer;
 
@@ -45,10 +46,12 @@ impl Room {
                     self.output.show_rest(&mut peer.voice);
                     (self.moved_at, self.is_full) = (Clock::now(), false);
                     match ending {
-                        Err(Failure::Wrong { wrong, .. }) if self.manners.keeps => wrong.iter().for_each(note),
+                        Err(Failure::Wrong { wrong, .. }) if self.manners.keeps || self.goes_on_after(&peer) => {
+                            wrong.iter().for_each(note);
+                        }
                         ending => ending?,
                     }
-                    if self.manners.keeps {
+                    if self.manners.keeps || self.goes_on_after(&peer) {
                         note(format_args!("{} has left", peer.name));
                     }
                 }
@@ -61,6 +64,13 @@ impl Room {
         // Whoever read what comes has gone: what is on its way to the peer is sent all the same.
         let is_over = self.output.is_gone() && !has_input && !self.peers.iter().any(Peer::is_waiting);
         Ok(if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    /// Says whether a listener for one client waits for another: this one came and went without an octet, and nothing of
+    /// standard input was meant for it.
+    fn goes_on_after(&self, peer: &Peer) -> bool {
+        let is_unsaid = self.input.as_ref().is_none_or(Input::is_empty);
+        self.door.is_some() && peer.has_ended && !peer.has_talked() && is_unsaid
     }
 
     /// Says whether it is over while nobody is here.
