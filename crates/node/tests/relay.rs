@@ -391,3 +391,25 @@ fn a_connection_that_watches_hears_of_a_change_before_it_is_answered() {
         assert!(matches!(client.receive().unwrap(), Received::Reply { id, .. } if id == set), "{command}");
     }
 }
+
+#[test]
+fn who_asks_over_datagrams_is_a_peer_and_who_sent_one_is_not() {
+    let mut config = process("board_process", &"udp://127.0.0.1:0".parse().unwrap());
+    add(&mut config, "LED", LineKind::Virtual(Direction::Output));
+    let (board, control) = start_with_control(config);
+    let mut client = control_of(&control);
+    let at = status(&mut client).endpoints.remove(0);
+    let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    sender.set_read_timeout(Some(PATIENCE)).unwrap();
+    sender.send_to(b"LED", at.strip_prefix("udp://").unwrap()).unwrap();
+    sender.recv(&mut [0; 64]).unwrap();
+    assert_eq!(status(&mut client).peers, [""; 0]);
+    let mut options = ClientOptions::frames("board");
+    if let soquete::ClientFraming::Frames(frames) = &mut options.framing {
+        frames.name = "asker".into();
+    }
+    let mut asker = Client::connect(&at.parse().unwrap(), options).unwrap();
+    assert_eq!(ask(&mut asker, "LED"), "OK LED OFF");
+    assert!(status(&mut client).peers[0].starts_with("asker (udp://127.0.0.1:"));
+    drop(board);
+}
