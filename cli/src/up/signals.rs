@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
+use nix::sys::signal::{SigSet, Signal};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGTERM};
@@ -22,10 +23,12 @@ impl Signals {
     pub(crate) fn catch(signals: &[i32]) -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
         read.set_nonblocking(true)?;
-        for signal in signals {
-            pipe::register(*signal, write.try_clone()?)?;
-        }
-        Ok(Self(read))
+        // Between the handler and what it is to do lies a moment in which a signal would be lost: it waits until then.
+        let held = set_of(signals)?;
+        held.thread_block()?;
+        let caught = signals.iter().try_for_each(|signal| pipe::register(*signal, write.try_clone()?).map(drop));
+        held.thread_unblock()?;
+        caught.map(|()| Self(read))
     }
 
     /// Waits until one has come.
@@ -48,6 +51,14 @@ impl Signals {
             }
         }
     }
+}
+
+fn set_of(signals: &[i32]) -> nix::Result<SigSet> {
+    let mut set = SigSet::empty();
+    for signal in signals {
+        set.add(Signal::try_from(*signal)?);
+    }
+    Ok(set)
 }
 
 /// Returns what ends a program besides Ctrl-C: SIGTERM, and the end of the terminal unless `nohup` has this ignored.
