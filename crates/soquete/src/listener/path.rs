@@ -31,8 +31,8 @@ type FileId = (u64, u64);
 
 /// Takes a path and listens there.
 ///
-/// The folder is locked from the look at what is there until the socket listens. Otherwise one binder could take
-/// another's new socket, which does not listen yet, for a dead one and remove it.
+/// The folder is locked from the look at what is there until the socket has the path. Otherwise one binder could remove what
+/// another has bound there since it looked.
 pub(super) fn listen(path: &Path, kind: SocketType, options: &ListenOptions) -> Result<(OwnedFd, OwnedPath), Cause> {
     let address = SocketAddrUnix::new(path)?;
     let _lock = lock_folder(path)?;
@@ -66,7 +66,7 @@ fn take(
     kind: SocketType,
     mode: Option<u32>,
 ) -> Result<(OwnedFd, OwnedPath), Cause> {
-    make_way(path, address, kind)?;
+    make_way(path, address)?;
     bind_to(path, address, kind, mode)
 }
 
@@ -96,7 +96,7 @@ fn bind_to(
 
 /// Removes the socket file of a dead server. A living one keeps its path; a file that is no socket, a symbolic link
 /// to one included, is left alone.
-fn make_way(path: &Path, address: &SocketAddrUnix, kind: SocketType) -> Result<(), Cause> {
+fn make_way(path: &Path, address: &SocketAddrUnix) -> Result<(), Cause> {
     let found = match lstat(path) {
         Err(Errno::NOENT) => return Ok(()),
         found => found?,
@@ -104,12 +104,21 @@ fn make_way(path: &Path, address: &SocketAddrUnix, kind: SocketType) -> Result<(
     if FileType::from_raw_mode(found.st_mode) != FileType::Socket {
         return Err(Cause::FileInTheWay);
     }
-    match net::connect(socket(kind, SocketFlags::NONBLOCK)?, address) {
+    match probe(address) {
         Err(Errno::CONNREFUSED) => Ok(fs::unlink(path)?),
         Err(Errno::NOENT) => Ok(()),
-        // It listens, its queue is full, or it is a socket of another kind that lives.
-        Ok(()) | Err(Errno::AGAIN | Errno::PROTOTYPE) => Err(Errno::ADDRINUSE.into()),
+        Ok(()) => Err(Errno::ADDRINUSE.into()),
         Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Says whether a living socket of any kind has a path; ECONNREFUSED where a dead one left it. It visits nobody: a socket of
+/// datagrams does not count as a client, neither where streams or packets are accepted nor where datagrams are received.
+fn probe(address: &SocketAddrUnix) -> Result<(), Errno> {
+    match net::connect(socket(SocketType::DGRAM, SocketFlags::NONBLOCK)?, address) {
+        // It is of another kind, or of datagrams and hears somebody else alone.
+        Err(Errno::PROTOTYPE | Errno::PERM) => Ok(()),
+        probed => probed,
     }
 }
 

@@ -9,7 +9,8 @@ use std::sync::Barrier;
 use std::thread;
 
 use rustix::fs::{FlockOperation, flock};
-use soquete::{Cause, Endpoint, ListenOptions, Listener, Stream};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+use soquete::{Cause, Datagram, DatagramOptions, Endpoint, ListenOptions, Listener, Stream};
 
 use crate::place::{Folder, Place, unix};
 
@@ -41,8 +42,45 @@ fn the_file_of_a_living_server_is_not() {
     assert_eq!(error.act(), Some("another program listens there: `ss -lxp` names it"));
     drop(living);
     let datagrams = folder.file("datagrams.sock");
-    let _living = UnixDatagram::bind(&datagrams).unwrap();
+    let living = UnixDatagram::bind(&datagrams).unwrap();
     assert!(bind(&datagrams).unwrap_err().is_in_use());
+    // One that hears somebody else alone takes no other's connection.
+    living.connect(&datagrams).unwrap();
+    assert!(bind(&datagrams).unwrap_err().is_in_use());
+}
+
+#[test]
+fn whoever_looks_whether_somebody_lives_there_is_no_visitor() {
+    let folder = Folder::new();
+    for scheme in ["unix", "seqpacket"] {
+        let path = folder.file(&format!("{scheme}.sock"));
+        let endpoint: Endpoint = format!("{scheme}://{}", path.display()).parse().unwrap();
+        let mut living = Listener::bind(&endpoint, &ListenOptions::default()).unwrap();
+        for other in ["unix", "seqpacket", "unixgram"] {
+            let other: Endpoint = format!("{other}://{}", path.display()).parse().unwrap();
+            let error = if other.is_datagram() {
+                Datagram::bind(&other, &DatagramOptions::default()).unwrap_err()
+            } else {
+                Listener::bind(&other, &ListenOptions::default()).unwrap_err()
+            };
+            assert!(error.is_in_use(), "{error}");
+        }
+        living.set_nonblocking(true).unwrap();
+        assert_eq!(living.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "{scheme}");
+    }
+}
+
+#[test]
+fn one_that_is_bound_and_does_not_listen_yet_lives() {
+    let folder = Folder::new();
+    let path = folder.file("led.sock");
+    for kind in [SocketType::STREAM, SocketType::SEQPACKET] {
+        let bound = rustix::net::socket(AddressFamily::UNIX, kind, None).unwrap();
+        rustix::net::bind(&bound, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        assert!(bind(&path).unwrap_err().is_in_use(), "{kind:?}");
+        drop(bound);
+        drop(bind(&path).unwrap());
+    }
 }
 
 #[test]
