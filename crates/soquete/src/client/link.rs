@@ -55,9 +55,13 @@ impl Link {
         }
     }
 
-    /// Ends the sending side; over datagrams there is none.
+    /// Ends the sending side; of datagrams only this end hears.
     pub(super) fn finish(&self) -> io::Result<()> {
-        if let Self::Stream(stream) = self { stream.shutdown(Shutdown::Write) } else { Ok(()) }
+        match self {
+            Self::Stream(stream) => stream.shutdown(Shutdown::Write),
+            Self::Datagram(socket) => socket.shutdown(Shutdown::Write),
+            Self::Carrier(_) => Ok(()),
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::kit::{ALL, greeting, plain, put};
 use super::lossy::{Path, Weather};
-use super::{aimed, client, commands, next, serve};
-use soquete::{Client, ClientOptions, Datagram, Endpoint, Framing};
+use super::{SOON, aimed, client, commands, done, line_client, next, places, serve};
+use soquete::{Cause, Client, ClientOptions, Datagram, Endpoint, Framing};
 use soquete_proto::channel::{Channel, Datagram as Kind, put_reset};
 use soquete_proto::content::Content;
 use soquete_proto::frame::{self, header};
@@ -102,6 +102,26 @@ fn to_finish_waits_until_all_has_arrived_whatever_is_lost() {
         })
     });
     threads.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn who_has_finished_can_ask_no_more_and_is_told_so_at_once() {
+    for place in places() {
+        let served = serve(&place, ALL);
+        let mut framed = client(&served.endpoint);
+        framed.request(b"LED ON").unwrap();
+        framed.finish().unwrap();
+        for error in [framed.request(b"LED OFF").unwrap_err(), framed.receive().unwrap_err()] {
+            assert!(matches!(error.cause(), Cause::Closed), "{error}");
+        }
+        // A call makes a session of its own, as it does where the server has ended one.
+        assert_eq!(framed.call(b"LED OFF", SOON).unwrap(), done("OK LED OFF"));
+        let mut lines = line_client(&served.endpoint);
+        lines.request(b"LED ON").unwrap();
+        lines.finish().unwrap();
+        assert!(!lines.request(b"LED OFF").unwrap_err().is_timeout());
+        assert_eq!(served.log.commands(), ["LED ON", "LED OFF", "LED ON"]);
+    }
 }
 
 #[test]
