@@ -316,9 +316,10 @@ pub(crate) fn words(error: &Error) -> String {
     }
 }
 
-/// Turns an error into the end of the program: nothing was done.
+/// Turns an error into the end of the program: nothing was done, or what was typed can never be.
 pub(crate) fn not_done(error: &Error) -> Failure {
-    let failure = Failure::new(Exit::NotDone, words(error));
+    let exit = if let Cause::Misuse(_) = error.cause() { Exit::WrongUsage } else { Exit::NotDone };
+    let failure = Failure::new(exit, words(error));
     match error.act() {
         Some(act) => failure.act(act),
         None => failure,

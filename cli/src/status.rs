@@ -48,7 +48,7 @@ pub(crate) fn run(status: &Status) -> Result<(), Failure> {
     let document = match &status.reached.at {
         Some(endpoint) => {
             let by = Deadline::after(status.reached.timeout.duration());
-            let asked = reach::ask_one(&Target::at(endpoint), by, move |target| far::ask(&target.endpoint, by));
+            let asked = reach::ask_one(&Target::at(endpoint), by, move |target| far::ask(target, by));
             let far = asked.map_err(|error| reach::not_done(&error))?;
             Document { instance: None, supervisor: None, processes: vec![Answer::Far(far)] }
         }

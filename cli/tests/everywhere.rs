@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Place, Program, Rule, tool, until};
+use common::{Place, Program, Rule, Run, tool, until};
 use std::fs::File;
 use std::process::Command;
 
@@ -41,6 +41,8 @@ fn every_command_reaches_the_board_at_every_kind_of_endpoint() {
         assert_eq!(place.run(&format!("toggle LED --at {at}")).ok(), "LED off\n", "{at}");
         assert_eq!(place.run(&format!("get LED --at {at}")).ok(), "off\n", "{at}");
         assert!(place.run(&format!("lines --at {at}")).ok().contains("LED"), "{at}");
+        let status = place.run(&format!("status --at {at}")).ok();
+        assert!(status.contains("led_process") && status.contains("LED"), "{at}: {status}");
         let mut watch = Program::begin(place.soquete(&format!("watch --at {at}")));
         until("the watch tells of a change", || {
             place.run(&format!("toggle LED --at {}", place.endpoint())).ok();
@@ -148,6 +150,18 @@ fn a_group_of_boards_is_told_and_each_does_it_once() {
         }
         assert!(button.next("BUTTON press").ends_with(": done"), "{}", button.log.text());
     }
+    for command in ["get LED --at", "lines --at", "toggle LED --at", "status --at", "watch --at"] {
+        let refused = Run::of({
+            let mut refused = place.soquete(command);
+            refused.arg(&group);
+            refused
+        });
+        assert_eq!(refused.code, Some(2), "{command}: {refused:?}");
+        assert!(refused.err.contains("a group has no session\ntell all of it"), "{command}: {refused:?}");
+    }
+    let mut send = place.soquete("send --frames");
+    send.args([&group, "LED TOGGLE"]);
+    assert_eq!(Run::of(send).code, Some(2));
     // It was told three times each time.
     assert_eq!((one.log.count("LED Status"), two.log.count("LED Status")), (3, 3));
     two.stop();

@@ -1,14 +1,10 @@
 //! What an endpoint tells about itself: its name, in the handshake, and its lines.
 
 use serde::Serialize;
-use soquete::{Cause, Client, ClientOptions, Clock, Endpoint, Error, Operation, Received};
-use soquete_proto::client::{Client as Session, Event, Options, Request};
+use soquete::Error;
 
 use crate::command::answer::{self, Row, Value, plain};
-use crate::reach::Deadline;
-
-/// Octets taken at once. The answer to `LINES` of the largest board fits twice.
-const RECEIVE_MAX_BYTES: usize = 64 << 10;
+use crate::reach::{Deadline, Target};
 
 /// What an endpoint tells about itself.
 #[derive(Debug, Serialize)]
@@ -38,51 +34,14 @@ impl From<Row> for FarLine {
     }
 }
 
-/// Asks an endpoint. The library's client keeps the handshake to itself, so the session is driven here, over a
-/// connection of raw octets.
+/// Asks an endpoint.
 ///
 /// # Errors
 /// It cannot be reached, refuses, or is no board.
-pub(super) fn ask(endpoint: &Endpoint, by: Deadline) -> Result<Far, Error> {
-    let options =
-        ClientOptions { connect_timeout: by.left(), timeout: Some(by.left()), ..ClientOptions::raw(RECEIVE_MAX_BYTES) };
-    let mut connection = Client::connect(endpoint, options)?;
-    let mut session = Session::new(Options { name: "soquete".into(), ..Options::new("board") });
-    let mut out = Vec::new();
-    session.connected(Clock::now(), &mut out);
-    session
-        .request(Clock::now(), Request::new(b"LINES"), &mut out)
-        .map_err(|misuse| Error::new(Operation::Send, endpoint, Cause::Protocol(Box::new(misuse))))?;
-    let (mut input, mut name) = (Vec::new(), String::new());
-    loop {
-        if !out.is_empty() {
-            connection.message(&out)?;
-            out.clear();
-        }
-        let Received::Message { payload } = connection.receive()? else { continue };
-        input.extend_from_slice(payload);
-        let mut rest = input.as_slice();
-        let broken = |fault| Error::new(Operation::Receive, endpoint, Cause::Protocol(Box::new(fault)));
-        while let Some(event) = session.next(Clock::now(), &mut rest, &mut out).map_err(broken)? {
-            match event {
-                Event::Welcome(welcome) => name = plain(welcome.name),
-                Event::Reply { payload, .. } => return far(endpoint, name, payload),
-                Event::Rejected(reason) => return Err(refused(Operation::Handshake, endpoint, &reason)),
-                Event::Error { reason, .. } => return Err(refused(Operation::Receive, endpoint, &reason)),
-                Event::Event { .. } | Event::Message { .. } | Event::Goodbye(_) => {}
-            }
-        }
-        let taken = input.len() - rest.len();
-        input.drain(..taken);
-    }
-}
-
-fn far(endpoint: &Endpoint, name: String, payload: &[u8]) -> Result<Far, Error> {
-    let rows = answer::rows(&String::from_utf8_lossy(payload))
-        .map_err(|wrong| Error::new(Operation::Receive, endpoint, Cause::Protocol(Box::new(wrong))))?;
-    Ok(Far { name, endpoints: [endpoint.to_string()], lines: rows.into_iter().map(FarLine::from).collect() })
-}
-
-fn refused(operation: Operation, endpoint: &Endpoint, reason: &soquete_proto::handshake::Reason<'_>) -> Error {
-    Error::new(operation, endpoint, Cause::Rejected { code: reason.code as u8, text: reason.text.into() })
+pub(super) fn ask(target: &Target, by: Deadline) -> Result<Far, Error> {
+    let mut client = target.connect(by.left(), by.left(), by.left())?;
+    let text = String::from_utf8_lossy(client.request(b"LINES")?).into_owned();
+    let rows = answer::rows(&text).map_err(|wrong| target.wrong_answer(wrong))?;
+    let lines = rows.into_iter().map(FarLine::from).collect();
+    Ok(Far { name: plain(client.server()), endpoints: [target.endpoint.to_string()], lines })
 }

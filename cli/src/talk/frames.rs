@@ -17,6 +17,7 @@ use super::output::{Output, Piece, Speakers, Voice, note};
 use super::{CONNECT_TIMEOUT, announce, catch_signals, failure};
 use crate::arguments::{Listen, Send};
 use crate::output::{Exit, Failure, print};
+use crate::reach;
 use crate::up::signals::Signals;
 
 /// What a second client is told where one is enough.
@@ -82,7 +83,7 @@ impl Asking {
         let opened = Client::connect(&send.endpoint, options);
         // What is no server of frames shows itself here, where nothing was sent yet.
         let opened = opened.and_then(|mut client| client.handshake().map(|()| client));
-        let client = opened.map_err(|error| failure(Exit::NotDone, &error))?;
+        let client = opened.map_err(|error| reach::not_done(&error))?;
         let voice = Voice::new(send.endpoint.to_string());
         Ok(Self { client, output: Output::new(form, Speakers::One), voice, timeout })
     }

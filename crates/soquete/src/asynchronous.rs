@@ -79,11 +79,14 @@ impl AsyncClient {
     ///
     /// # Errors
     /// What [`Stream::connect_timeout`](crate::Stream::connect_timeout) says; [`Cause::Misuse`] for a framing that is
-    /// not frames.
+    /// not frames, and for a group.
     pub async fn connect(endpoint: &Endpoint, options: ClientOptions) -> Result<Self, Error> {
         let ClientFraming::Frames(core) = options.framing else {
             return Err(Error::new(Operation::Connect, endpoint, Cause::Misuse("the async client speaks frames only")));
         };
+        if endpoint.reaches_many() {
+            return Err(Error::new(Operation::Connect, endpoint, crate::error::NO_SESSION));
+        }
         let (asks, asked) = mpsc::unbounded_channel();
         let dialling = Dialling {
             endpoint: endpoint.clone(),

@@ -7,13 +7,13 @@ mod link;
 mod options;
 mod outcome;
 
+pub(crate) use options::carried;
 pub use options::{ClientFraming, ClientOptions};
 pub use outcome::Outcome;
 
 use crate::{Cause, Clock, Endpoint, Error, Operation};
 use input::Input;
 use link::Link;
-use soquete_proto::channel::FRAME_MAX_BYTES;
 use soquete_proto::client::{Client as Core, Event, Request};
 use soquete_proto::fault::Misuse;
 use soquete_proto::frame::Front;
@@ -99,6 +99,8 @@ pub struct Client {
     kept: VecDeque<(Kind, Vec<u8>)>,
     /// The text of the latest refusal.
     reason: String,
+    /// What the server calls itself.
+    server: String,
     /// When it last received: a clock read once a receive serves all that came with it.
     heard_at: Duration,
 }
@@ -107,7 +109,8 @@ impl Client {
     /// Connects. The handshake goes with the first request, so that it costs no round trip of its own.
     ///
     /// # Errors
-    /// What [`Stream::connect_timeout`](crate::Stream::connect_timeout) says.
+    /// What [`Stream::connect_timeout`](crate::Stream::connect_timeout) says; [`Cause::Misuse`] for frames with a group, which
+    /// has no session: an [`Announcement`](crate::Announcement) tells all of it.
     pub fn connect(endpoint: &Endpoint, options: ClientOptions) -> Result<Self, Error> {
         let codec = match &options.framing {
             ClientFraming::Raw => Codec::Raw,
@@ -126,6 +129,7 @@ impl Client {
             front: Front::default(),
             kept: VecDeque::new(),
             reason: String::new(),
+            server: String::new(),
             heard_at: Duration::ZERO,
         };
         client.connect_within(client.options.connect_timeout)?;
@@ -135,6 +139,11 @@ impl Client {
     /// Returns where it connects to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Returns what the server calls itself; empty where it has no name, and before the handshake.
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     fn connect_within(&mut self, timeout: Duration) -> Result<(), Error> {
@@ -362,7 +371,8 @@ impl Client {
                         let cause = Cause::Rejected { code: reason.code as u8, text: reason.text.into() };
                         return Err(Error::new(Operation::Handshake, &self.endpoint, cause));
                     }
-                    Some(Event::Welcome(_) | Event::Goodbye(_)) => {}
+                    Some(Event::Welcome(welcome)) => welcome.name.clone_into(&mut self.server),
+                    Some(Event::Goodbye(_)) => {}
                 }
             },
         };
@@ -465,12 +475,6 @@ impl Batch<'_> {
         put.map_err(|misuse| misused(&client.endpoint, misuse))?;
         client.flush_if_full()
     }
-}
-
-/// Gives the options of a session, which must know how long a frame the endpoint carries.
-pub(crate) fn carried(options: &soquete_proto::client::Options, endpoint: &Endpoint) -> soquete_proto::client::Options {
-    let most = if endpoint.is_datagram() { FRAME_MAX_BYTES } else { u32::MAX };
-    soquete_proto::client::Options { frame_max_bytes: options.frame_max_bytes.min(most), ..options.clone() }
 }
 
 fn received(kind: Kind, payload: &[u8]) -> Received<'_> {

@@ -2,6 +2,8 @@
 
 mod words;
 
+pub(crate) use words::NO_SESSION;
+
 use std::{fmt, io};
 
 use rustix::io::Errno;

@@ -1,5 +1,7 @@
 //! What a client speaks, and its bounds.
 
+use crate::Endpoint;
+use soquete_proto::channel::FRAME_MAX_BYTES;
 use std::time::Duration;
 
 /// Octets received ahead while the server takes no more: 128 MiB, twice 64 answers of 1 MiB. Beyond it submitting is an
@@ -70,4 +72,10 @@ impl ClientOptions {
             unsent_max_bytes: None,
         }
     }
+}
+
+/// Gives the options of a session, which must know how long a frame the endpoint carries.
+pub(crate) fn carried(options: &soquete_proto::client::Options, endpoint: &Endpoint) -> soquete_proto::client::Options {
+    let most = if endpoint.is_datagram() { FRAME_MAX_BYTES } else { u32::MAX };
+    soquete_proto::client::Options { frame_max_bytes: options.frame_max_bytes.min(most), ..options.clone() }
 }

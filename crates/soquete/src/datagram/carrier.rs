@@ -7,7 +7,8 @@ use rustix::io::Errno;
 use soquete_proto::channel::{Channel, DATAGRAM_MAX_BYTES, Datagram as Kind};
 
 use super::{Datagram, DatagramOptions};
-use crate::{Endpoint, Error};
+use crate::error::NO_SESSION;
+use crate::{Endpoint, Error, Operation};
 
 /// Datagrams received in a row at the most; the others come in the next turn.
 const DATAGRAMS_MAX: usize = 64;
@@ -23,8 +24,12 @@ pub(crate) struct Carrier {
 }
 
 impl Carrier {
-    /// Aims at an endpoint; nothing is sent yet.
+    /// Aims at an endpoint; nothing is sent yet. A group is refused: any of it would be the server, and some would be asked
+    /// for what only one has done.
     pub(crate) fn connect(endpoint: &Endpoint, now: Duration) -> Result<Self, Error> {
+        if endpoint.reaches_many() {
+            return Err(Error::new(Operation::Connect, endpoint, NO_SESSION));
+        }
         let options = DatagramOptions { nonblocking: true, ..DatagramOptions::default() };
         let socket = Datagram::connect(endpoint, &options)?;
         let channel = Channel::connect(now, crate::entropy::random_u64().max(1));

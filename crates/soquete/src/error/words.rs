@@ -101,6 +101,7 @@ impl Error {
     #[must_use]
     pub fn act(&self) -> Option<&'static str> {
         match self.cause() {
+            Cause::Misuse(what) if *what == NO_SESSION_WORDS => Some(TELL_ALL),
             Cause::FileInTheWay => Some("move the file away or choose another path; soquete never removes it"),
             Cause::Unresolved(_) => Some("check the spelling, and that this machine finds names: `getent hosts NAME`"),
             Cause::Timeout if self.operation() == Operation::Connect && self.scheme() == "unix" => Some(QUEUE_FULL),
@@ -162,6 +163,13 @@ impl Error {
         self.address().and_then(|address| address.split_once(':')).map_or("", |(scheme, _)| scheme)
     }
 }
+
+const NO_SESSION_WORDS: &str = "a group has no session";
+
+/// Refuses a session with many at once.
+pub(crate) const NO_SESSION: Cause = Cause::Misuse(NO_SESSION_WORDS);
+
+const TELL_ALL: &str = "tell all of it without one: `soquete send ENDPOINT 'LED ON'`, in Rust an `Announcement`";
 
 const QUEUE_FULL: &str = "the program that listens there does not accept: look whether it hangs";
 

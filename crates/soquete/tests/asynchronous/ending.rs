@@ -24,6 +24,15 @@ async fn closing_waits_for_the_answers_that_are_out() {
 }
 
 #[tokio::test]
+async fn a_group_has_no_session() {
+    let group = "udp://239.255.83.7:9?interface=lo&ttl=0".parse().unwrap();
+    let Err(error) = soquete::AsyncClient::connect(&group, soquete::ClientOptions::frames("board")).await else {
+        panic!()
+    };
+    assert!(error.to_string().ends_with(": a group has no session"), "{error}");
+}
+
+#[tokio::test]
 async fn closing_sends_what_was_queued() {
     let served = serve();
     let client = client(&served.endpoint).await;

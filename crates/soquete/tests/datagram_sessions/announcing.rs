@@ -2,7 +2,7 @@
 
 use super::kit::{ALL, PATIENCE, Served};
 use super::{Near, aimed, received, serve};
-use soquete::{Announcement, Clock, Endpoint, Exchange, Framing, Hub, Limits, Outcome};
+use soquete::{Announcement, Cause, Client, ClientOptions, Clock, Endpoint, Exchange, Framing, Hub, Limits, Outcome};
 use soquete_proto::channel::put_announcement;
 use soquete_proto::opening::OPENING;
 use std::time::Duration;
@@ -71,6 +71,18 @@ fn a_broadcast_reaches_all_of_a_network() {
     let port = served.endpoint.socket_addr().unwrap().port();
     let everyone = format!("udp://127.255.255.255:{port}?broadcast=yes").parse().unwrap();
     assert_eq!(announce(&everyone, "LED OFF", PATIENCE), Outcome::Done(b"OK LED OFF".to_vec()));
+}
+
+#[test]
+fn a_group_has_no_session() {
+    for many in [group(5).replace(":0", ":9"), "udp://127.255.255.255:9?broadcast=yes".to_owned()] {
+        let endpoint: Endpoint = many.parse().unwrap();
+        let Err(error) = Client::connect(&endpoint, ClientOptions::frames("board")) else { panic!("{many}") };
+        assert_eq!(error.to_string(), format!("connect {endpoint}: a group has no session"));
+        assert!(matches!(error.cause(), Cause::Misuse(_)) && error.act().unwrap().contains("Announcement"));
+        // Lines have none, and reach all.
+        Client::connect(&endpoint, ClientOptions::line(1 << 10)).unwrap();
+    }
 }
 
 #[test]

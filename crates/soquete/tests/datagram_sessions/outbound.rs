@@ -53,6 +53,15 @@ impl Loop {
     }
 }
 
+#[test]
+fn to_a_group_nothing_is_done_since_it_has_no_session() {
+    let mut driven = Loop::new(&"udp://239.255.83.6:9?interface=lo&ttl=0".parse().unwrap());
+    let id = driven.request(b"LED ON", Duration::from_millis(200));
+    driven.until(1);
+    let Outcome::NotDone(why) = &driven.outcomes[&id] else { panic!("{:?}", driven.outcomes) };
+    assert!(why.contains("a group has no session"), "{why}");
+}
+
 /// Makes so many requests at once; asserts that each is done once.
 fn ask(endpoint: &Endpoint, served: &Served, count: usize) {
     let mut driven = Loop::new(endpoint);
