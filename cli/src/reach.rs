@@ -3,11 +3,14 @@
 //! Each target is asked in a thread of its own, and nobody waits longer than the command's deadline: one that is
 //! stopped, stalls or drips octets holds up neither the others nor the person who typed.
 
-use std::sync::mpsc;
+use std::sync::{Once, mpsc};
 use std::time::Duration;
 use std::{io, thread};
 
 use serde::de::DeserializeOwned;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 use soquete::{Cause, Client, ClientFraming, ClientOptions, Clock, Endpoint, Error, Operation, Outcome};
 use soquete_node::config::LineName;
 
@@ -216,6 +219,9 @@ fn each<T: Send + 'static>(
     by: Deadline,
     work: impl Fn(&Target) -> Result<T, Error> + Clone + Send + 'static,
 ) -> Vec<Option<Result<T, Error>>> {
+    if targets.iter().any(|target| matches!(target.endpoint, Endpoint::Unixgram(_))) {
+        leave_no_path();
+    }
     let mut results: Vec<Option<Result<T, Error>>> = targets.iter().map(|_| None).collect();
     let (sender, receiver) = mpsc::channel();
     for (place, target) in targets.iter().enumerate() {
@@ -228,7 +234,25 @@ fn each<T: Send + 'static>(
     while let Ok((place, result)) = receiver.recv_timeout(by.left() + GRACE) {
         results[place] = Some(result);
     }
+    // A thread whose time is over may still have a path at which it is answered.
+    soquete::remove_paths();
     results
+}
+
+/// Has a signal end this process only when the paths at which Unix datagrams are answered are removed. Where signals cannot
+/// be caught, another program sweeps them.
+fn leave_no_path() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGTERM]) else { return };
+        thread::spawn(move || {
+            if let Some(signal) = signals.forever().next() {
+                soquete::remove_paths();
+                // It fails for signals alone that end nothing.
+                let _ = emulate_default_handler(signal);
+            }
+        });
+    });
 }
 
 fn spawn<T: Send + 'static>(

@@ -76,7 +76,10 @@ pub(crate) fn run(watch: &Watch) -> Result<(), Failure> {
         let follower = Follower::new(watched.target, watched.names, watch.reached.timeout.duration());
         thread::spawn(move || follower.follow(|notice| teller.send(Told::By(place, notice)).is_ok()));
     }
-    printer.print_all(&told)
+    let ended = printer.print_all(&told);
+    // The threads that follow still have the paths at which they are answered.
+    soquete::remove_paths();
+    ended
 }
 
 /// Takes the names of lines of one endpoint, where processes have no names.

@@ -5,7 +5,9 @@
 mod common;
 
 use common::{Place, Program, Rule, Run, tool, until};
+use rustix::process::Signal;
 use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
 /// Every kind of endpoint in a place, by its scheme.
@@ -48,9 +50,44 @@ fn every_command_reaches_the_board_at_every_kind_of_endpoint() {
             place.run(&format!("toggle LED --at {}", place.endpoint())).ok();
             watch.log.count("LED") > 0
         });
-        watch.signal(rustix::process::Signal::INT);
+        watch.signal(Signal::INT);
         watch.wait();
     }
+}
+
+#[test]
+fn whatever_ends_a_command_leaves_no_path_at_which_it_was_answered() {
+    let place = everywhere("tcp://127.0.0.1:1", &Rule::default());
+    let led = place.start("led_process");
+    let at = endpoints(&place).into_iter().find(|(scheme, _)| *scheme == "unixgram").unwrap().1;
+    let folder = place.dir.join("answers");
+    std::fs::create_dir(&folder).unwrap();
+    let paths = || std::fs::read_dir(&folder).unwrap().count();
+    let begin = |command: &str| {
+        let mut command = place.soquete(&format!("{command} --at {at}"));
+        Program::begin({
+            command.env("TMPDIR", &folder);
+            command
+        })
+    };
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut watch = begin("watch");
+        until("the watch is answered", || paths() == 1);
+        watch.signal(signal);
+        watch.wait();
+        assert_eq!(paths(), 0, "watch {signal:?}");
+    }
+    led.pause();
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut get = begin("set LED on --timeout 1m");
+        until("the command waits", || paths() == 1);
+        get.signal(signal);
+        assert_eq!(get.wait().signal(), Some(signal.as_raw()), "as without a path");
+        assert_eq!(paths(), 0, "set {signal:?}");
+    }
+    let mut late = begin("get LED --timeout 50ms");
+    assert_eq!((late.wait().code(), paths()), (Some(1), 0));
+    led.go_on();
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Sockets that send and receive datagrams: UDP and Unix.
 
 mod address;
+#[cfg(unix)]
+mod answer;
 mod carrier;
 #[cfg(unix)]
 mod message;

@@ -78,6 +78,8 @@ pub use hub::{
 };
 #[cfg(unix)]
 pub use hub::{Counts, Hub, Pushed, SourceId};
+#[cfg(unix)]
+pub use listener::path::remove_paths;
 pub use listener::{ListenOptions, Listener};
 #[cfg(unix)]
 pub use meeting::First;
@@ -86,6 +88,7 @@ pub use outbound::{Announcement, News, Outbound, Shot};
 pub use peers::{DatagramPeers, Dropped, Parcel, PeersOptions};
 pub use resolve::{ADDRESSES_MAX, LOOKUPS_MAX, resolve, resolve_then};
 pub use server::Server;
+pub use soquete_proto::client::Options as SessionOptions;
 pub use soquete_proto::handshake::{Code, EventHead};
 pub use soquete_proto::server::Options as ServerOptions;
 pub use stream::{Closed, Peer, Stream};

@@ -1,14 +1,13 @@
 //! Taking a name for Unix datagrams, or aiming at one; sockets that were inherited.
 
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use nix::sys::socket::sockopt::UdpGroSegment;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{self, AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
-use super::{Address, Datagram};
+use super::{Address, Datagram, answer};
 use crate::listener::path::{self, OwnedPath};
 use crate::{Cause, Endpoint, Error, Operation, UnixName, system};
 
@@ -63,19 +62,17 @@ pub(super) fn bind(name: &UnixName, mode: Option<u32>) -> Result<(Option<OwnedPa
 
 /// Aims at a name, with one of its own at which it can be answered.
 pub(super) fn connect(name: &UnixName) -> Result<(Option<OwnedPath>, OwnedFd), Cause> {
-    let (path, fd) = match name {
-        UnixName::Path(_) => {
-            let (fd, path) = path::bind_new(&answer_path())?;
-            (Some(path), fd)
-        }
+    let fd = unix_socket()?;
+    // First: what has no name yet hears nobody, and what is connected hears nobody else.
+    net::connect(&fd, &name.socket_addr()?)?;
+    let path = match name {
+        UnixName::Path(_) => Some(answer::bind(&fd)?),
         UnixName::Abstract(_) => {
-            let fd = unix_socket()?;
             // Without a name the kernel chooses one.
             net::bind(&fd, &SocketAddrAny::from(SocketAddrUnix::new_unnamed()))?;
-            (None, fd)
+            None
         }
     };
-    net::connect(&fd, &name.socket_addr()?)?;
     tell_senders(&fd)?;
     Ok((path, fd))
 }
@@ -83,12 +80,6 @@ pub(super) fn connect(name: &UnixName) -> Result<(Option<OwnedPath>, OwnedFd), C
 /// Has each datagram tell the process that sent it.
 fn tell_senders(fd: &OwnedFd) -> rustix::io::Result<()> {
     sockopt::set_socket_passcred(fd, true)
-}
-
-/// Makes up a path that nobody has.
-fn answer_path() -> PathBuf {
-    let name = format!("soquete-{}-{:016x}.sock", std::process::id(), crate::entropy::random_u64());
-    std::env::temp_dir().join(name)
 }
 
 fn unix_socket() -> rustix::io::Result<OwnedFd> {

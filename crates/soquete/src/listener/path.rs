@@ -1,7 +1,9 @@
 //! Listening at a Unix path: the one kind of address that outlives its server.
 
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -46,10 +48,10 @@ pub(crate) fn bind(path: &Path, mode: Option<u32>) -> Result<(OwnedFd, OwnedPath
     bind_as(path, SocketType::DGRAM, mode)
 }
 
-/// Takes a path for datagrams that nobody has: there is nothing to make way for it, and no folder to lock, which in one as
+/// Gives a socket a path that nobody has: there is nothing to make way for it, and no folder to lock, which in one as
 /// public as `/tmp` anybody could keep locked.
-pub(crate) fn bind_new(path: &Path) -> Result<(OwnedFd, OwnedPath), Cause> {
-    bind_to(path, &SocketAddrUnix::new(path)?, SocketType::DGRAM, None)
+pub(crate) fn bind_new(socket: &OwnedFd, path: &Path, mode: u32) -> Result<OwnedPath, Cause> {
+    bind_socket(socket, path, &SocketAddrUnix::new(path)?, Some(mode))
 }
 
 /// Takes a path for a socket that does not listen: one of datagrams, or one that connects and has a name of its own.
@@ -67,31 +69,27 @@ fn take(
     mode: Option<u32>,
 ) -> Result<(OwnedFd, OwnedPath), Cause> {
     make_way(path, address)?;
-    bind_to(path, address, kind, mode)
+    let socket = socket(kind, SocketFlags::empty())?;
+    let owned = bind_socket(&socket, path, address, mode)?;
+    Ok((socket, owned))
 }
 
-fn bind_to(
-    path: &Path,
-    address: &SocketAddrUnix,
-    kind: SocketType,
-    mode: Option<u32>,
-) -> Result<(OwnedFd, OwnedPath), Cause> {
-    let socket = socket(kind, SocketFlags::empty())?;
+fn bind_socket(socket: &OwnedFd, path: &Path, address: &SocketAddrUnix, mode: Option<u32>) -> Result<OwnedPath, Cause> {
     if let Some(mode) = mode {
         // The file takes over the mode that the socket has when it is bound, less the umask. To change the file's
         // mode afterwards would leave a moment in which whoever it keeps out could begin to connect.
-        fs::fchmod(&socket, Mode::from_raw_mode(mode))?;
+        fs::fchmod(socket, Mode::from_raw_mode(mode))?;
     }
-    net::bind(&socket, address)?;
+    net::bind(socket, address)?;
     let bound = lstat(path)?;
-    let owned = OwnedPath { path: path.to_owned(), id: id(&bound) };
+    let owned = OwnedPath::new(path, id(&bound));
     if let Some(mode) = mode.map(Mode::from_raw_mode)
         && Mode::from_raw_mode(bound.st_mode) != mode
     {
         // The umask took away what was asked for.
         fs::chmod(path, mode)?;
     }
-    Ok((socket, owned))
+    Ok(owned)
 }
 
 /// Removes the socket file of a dead server. A living one keeps its path; a file that is no socket, a symbolic link
@@ -114,7 +112,7 @@ fn make_way(path: &Path, address: &SocketAddrUnix) -> Result<(), Cause> {
 
 /// Says whether a living socket of any kind has a path; ECONNREFUSED where a dead one left it. It visits nobody: a socket of
 /// datagrams does not count as a client, neither where streams or packets are accepted nor where datagrams are received.
-fn probe(address: &SocketAddrUnix) -> Result<(), Errno> {
+pub(crate) fn probe(address: &SocketAddrUnix) -> Result<(), Errno> {
     match net::connect(socket(SocketType::DGRAM, SocketFlags::NONBLOCK)?, address) {
         // It is of another kind, or of datagrams and hears somebody else alone.
         Err(Errno::PROTOTYPE | Errno::PERM) => Ok(()),
@@ -153,9 +151,41 @@ fn id(stat: &Stat) -> FileId {
     (stat.st_dev, stat.st_ino)
 }
 
+/// The paths that this process has bound and not given up.
+static OWNED: Mutex<BTreeMap<PathBuf, FileId>> = Mutex::new(BTreeMap::new());
+
+/// Removes the file of every Unix socket that this process has bound and not dropped: for who ends without dropping them, as
+/// after a signal. Nobody can reach those sockets any more.
+pub fn remove_paths() {
+    for (path, id) in std::mem::take(&mut *OWNED.lock().unwrap_or_else(PoisonError::into_inner)) {
+        remove(&path, id);
+    }
+}
+
+/// Removes a file if it is still that one. Nobody can do anything about a failure; the next server replaces the file.
+fn remove(path: &Path, file: FileId) {
+    if lstat(path).is_ok_and(|found| id(&found) == file) {
+        let _ = fs::unlink(path);
+    }
+}
+
 impl OwnedPath {
+    fn new(path: &Path, id: FileId) -> Self {
+        OWNED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), id);
+        Self { path: path.to_owned(), id }
+    }
+
+    fn give_up(&self) {
+        let mut owned = OWNED.lock().unwrap_or_else(PoisonError::into_inner);
+        // Who took the path over since may be of this process, too.
+        if owned.get(&self.path) == Some(&self.id) {
+            owned.remove(&self.path);
+        }
+    }
+
     /// Leaves the file where it is.
     pub(crate) fn leave(mut self) {
+        self.give_up();
         // No file has such a name.
         self.path = PathBuf::new();
     }
@@ -164,10 +194,8 @@ impl OwnedPath {
 impl Drop for OwnedPath {
     /// Needs no lock: the socket still listens, so nobody takes the path over between the look and the removal.
     fn drop(&mut self) {
-        if lstat(&self.path).is_ok_and(|found| id(&found) == self.id) {
-            // Nobody can do anything about a failure; the next server replaces the file.
-            let _ = fs::unlink(&self.path);
-        }
+        self.give_up();
+        remove(&self.path, self.id);
     }
 }
 
@@ -182,7 +210,7 @@ mod tests {
         fs::fchmod(&socket, Mode::RUSR | Mode::WUSR).unwrap();
         net::bind(&socket, &SocketAddrUnix::new(&path).unwrap()).unwrap();
         let bound = lstat(&path).unwrap();
-        drop(OwnedPath { path, id: id(&bound) });
+        drop(OwnedPath::new(&path, id(&bound)));
         assert_eq!(Mode::from_raw_mode(bound.st_mode), Mode::RUSR | Mode::WUSR);
     }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, IoSlice, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
 use rustix::fs::{FlockOperation, flock};
@@ -22,6 +23,18 @@ fn the_path_of_a_client_goes_with_it() {
     assert!(path.exists());
     drop(button);
     assert!(!path.exists());
+}
+
+#[test]
+fn a_client_can_be_answered_by_whoever_runs_the_server_and_by_nobody_else() {
+    let (board, button) = Place::unixgram_path().pair();
+    let Endpoint::Unixgram(UnixName::Path(path)) = button.local() else { panic!("{}", button.local()) };
+    assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o666);
+    let (at, stranger) = (Address::of(button.local()).unwrap(), Place::unixgram_path().bind());
+    let refused = stranger.send_to(b"OK LED ON", &at).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::PermissionDenied, "{refused}");
+    board.send_to(b"OK", &at).unwrap();
+    assert_eq!(button.receive(&mut [0; 16]).unwrap(), 2);
 }
 
 #[test]
