@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             break outcome;
         }
     };
-    println!("button: send: LED ON, three times; the first answer: {outcome}");
+    println!("button: sent LED ON three times, and heard first: {outcome}");
     for (stopper, board) in boards {
         told.recv()?;
         stopper.stop();

@@ -56,6 +56,24 @@ fn every_command_reaches_the_board_at_every_kind_of_endpoint() {
 }
 
 #[test]
+fn a_watch_over_datagrams_hears_soon_that_a_board_was_restarted() {
+    let place = everywhere("tcp://127.0.0.1:1", &Rule::default());
+    for kind in ["udp", "unixgram"] {
+        let at = endpoints(&place).into_iter().find(|(scheme, _)| *scheme == kind).unwrap().1;
+        let mut led = place.start("led_process");
+        let watch = Program::begin(place.soquete(&format!("watch --at {at}")));
+        until("the watch tells of a change", || {
+            place.run(&format!("toggle LED --at {}", place.endpoint())).ok();
+            watch.log.count("LED o") > 0
+        });
+        led.kill();
+        let _led = place.start("led_process");
+        watch.next("; trying again");
+        watch.next("is back: LED off");
+    }
+}
+
+#[test]
 fn whatever_ends_a_command_leaves_no_path_at_which_it_was_answered() {
     let place = everywhere("tcp://127.0.0.1:1", &Rule::default());
     let led = place.start("led_process");

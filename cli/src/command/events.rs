@@ -14,6 +14,10 @@ use crate::reach::Target;
 /// goodbye, and whoever watches wants to know.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// The same over datagrams: 2 s. Nothing tells of the end of a process there, of the shortest restart neither, but an answer
+/// that does not come.
+const SILENCE_OF_DATAGRAMS: Duration = Duration::from_secs(2);
+
 /// A change, and its place among those of its board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Happening {
@@ -52,6 +56,7 @@ pub(crate) struct Follower {
     target: Target,
     names: Vec<LineName>,
     timeout: Duration,
+    silence: Duration,
     sequence: Sequence,
     /// How often it was watched.
     times: u64,
@@ -82,7 +87,8 @@ impl From<Error> for End {
 impl Follower {
     /// Makes a follower of the lines named, of all where none is. `timeout` bounds connecting and each answer.
     pub(crate) fn new(target: Target, names: Vec<LineName>, timeout: Duration) -> Self {
-        Self { target, names, timeout, sequence: Sequence::default(), times: 0, is_gone_told: false }
+        let silence = if target.endpoint.is_datagram() { SILENCE_OF_DATAGRAMS } else { SILENCE };
+        Self { target, names, timeout, silence, sequence: Sequence::default(), times: 0, is_gone_told: false }
     }
 
     /// Tells what happens until `tell` says that nobody listens; comes back with jittered backoff to a server that
@@ -123,7 +129,7 @@ impl Follower {
 
     /// Subscribes, and then asks for the present values, so that no change falls between the two.
     fn begin(&self) -> Result<(Client, Vec<Row>), Error> {
-        let mut client = self.target.connect(self.timeout, self.timeout.min(SILENCE), self.timeout)?;
+        let mut client = self.target.connect(self.timeout, self.timeout.min(self.silence), self.timeout)?;
         let names: String = self.names.iter().map(|name| format!(" {name}")).collect();
         client.request(format!("WATCH{names}").as_bytes())?;
         let answer = String::from_utf8_lossy(client.request(b"LINES")?).into_owned();
@@ -142,7 +148,7 @@ impl Follower {
                 }
                 Ok(_) => None,
                 Err(error) if error.is_timeout() && !is_asked => {
-                    if Clock::now().saturating_sub(heard_at) >= SILENCE {
+                    if Clock::now().saturating_sub(heard_at) >= self.silence {
                         is_asked = true;
                         if let Err(error) = client.submit(b"LINES") {
                             return error.into();

@@ -72,6 +72,8 @@ pub(super) struct Peer {
     pub(super) lost: Option<Error>,
     /// Whether a Unix receiver had no room.
     is_refused: bool,
+    /// To whom the datagram went that was dropped last.
+    pub(super) dropped_to: Option<Address>,
     /// Whether what comes first is still to be looked at.
     pub(super) is_to_peek: bool,
     /// Whether its own side has ended.
@@ -103,6 +105,7 @@ impl Peer {
             urgent: None,
             lost: None,
             is_refused: false,
+            dropped_to: None,
             is_to_peek: false,
             has_ended: false,
             has_spoken: false,
@@ -227,6 +230,7 @@ impl Peer {
             let left = packet.octets.len().saturating_mul(packet.times).saturating_sub(self.sent);
             self.queued_bytes = self.queued_bytes.saturating_sub(left);
             self.sent = 0;
+            self.dropped_to = packet.to;
         }
     }
 

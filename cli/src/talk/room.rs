@@ -243,7 +243,8 @@ impl Room {
     fn lose(&mut self, place: usize, operation: Operation, error: io::Error) {
         let peer = &mut self.peers[place];
         if matches!(peer.socket, Socket::Datagram(_)) && (peer.partner != Partner::Fixed || self.manners.has_many) {
-            let lost = Error::new(operation, &peer.name, error);
+            let to = peer.dropped_to.take().map(|to| to.to_string());
+            let lost = Error::new(operation, to.as_ref().unwrap_or(&peer.name), error);
             peer.note(lost);
         } else {
             peer.lose(operation, error);

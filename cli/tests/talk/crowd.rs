@@ -4,6 +4,7 @@ use super::common::{Place, until};
 use super::kit::{DATAGRAMS, Listener, STREAMS, endpoint, send};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 
 #[test]
 fn clients_come_and_go_and_each_line_has_its_speaker() {
@@ -104,4 +105,17 @@ fn strangers_are_told_of_and_no_more_often_than_the_bound() {
     listener.program.log.wait_for("not heard, since another came first", 10);
     assert_eq!(listener.program.log.count("strange"), 0);
     listener.interrupt();
+}
+
+#[test]
+fn an_answer_that_cannot_be_sent_is_told_with_whom_it_was_for() {
+    let place = Place::bare();
+    let listener = Listener::new(&place, &endpoint(&place, "unixgram"), &["--keep", "--reply", "OK"]);
+    let (path, other) = (place.dir.join("client"), place.dir.join("other"));
+    let (client, _other) = (UnixDatagram::bind(&path).unwrap(), UnixDatagram::bind(&other).unwrap());
+    // It hears the other alone.
+    client.connect(&other).unwrap();
+    client.send_to(b"LED\n", listener.at.strip_prefix("unixgram://").unwrap()).unwrap();
+    let told = listener.program.next("operation not permitted");
+    assert!(told.contains(&format!("send unixgram://{}: ", path.display())), "{told}");
 }

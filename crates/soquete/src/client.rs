@@ -77,6 +77,9 @@ enum Codec {
 
 /// A connection to a server that blocks while it waits; two system calls a round trip.
 ///
+/// Over datagrams a message has at most 65,454 octets in frames and 65,507 without; a longer one is
+/// [`Cause::Oversize`] before anything is sent.
+///
 /// ```no_run
 /// use soquete::{Client, ClientOptions};
 /// let mut led = Client::connect(&"tcp://127.0.0.1:5555".parse()?, ClientOptions::frames("board"))?;

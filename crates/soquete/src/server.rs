@@ -11,6 +11,8 @@ pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 /// clients at once ([`run`](Server::run)), or for one after the other ([`run_in_turn`](Server::run_in_turn)). The third
 /// way, a process for each connection, is [`Workers`](crate::Workers).
 ///
+/// Over datagrams a message has at most 65,454 octets in frames and 65,507 without, requests and answers alike.
+///
 /// For more endpoints, services or descriptors of one's own there is [`Hub`], on which this stands.
 ///
 /// ```

@@ -23,7 +23,9 @@ impl FromStr for Endpoint {
         if let Some(rest) = text.strip_prefix("udp://") {
             let (authority, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
             let (host, port) = host_and_port(authority)?;
-            return Ok(Self::Udp { host, port, options: UdpOptions::read(query)? });
+            let is_group = matches!(host, Host::Ip(ip) if ip.is_multicast());
+            let options = UdpOptions::read(query, is_group)?;
+            return Ok(Self::Udp { host, port, options });
         }
         match text.split_once(':') {
             Some(("unix", name)) if is_unix(name) => Ok(Self::Unix(unix_name(name)?)),
@@ -129,6 +131,7 @@ fn unrecognised(text: &str) -> EndpointError {
         _ => (None, text),
     };
     let guess = match (bare.as_bytes().first(), scheme) {
+        (Some(b'/'), Some(scheme @ ("tcp" | "udp"))) => format!("{scheme}://{}", bare.trim_start_matches('/')),
         (Some(b'/'), scheme) => format!("{}://{bare}", scheme.unwrap_or("unix")),
         (Some(b'@'), scheme) => format!("{}:{bare}", scheme.unwrap_or("unix")),
         (_, Some("udp")) => format!("udp://{bare}"),
@@ -150,6 +153,8 @@ mod tests {
     fn a_text_without_scheme_is_told_what_to_write() {
         assert_eq!(mistake("127.0.0.1:5555"), "no scheme: write `tcp://127.0.0.1:5555`");
         assert_eq!(mistake("tcp:led:5555"), "no scheme: write `tcp://led:5555`");
+        assert_eq!(mistake("tcp:/127.0.0.1:5555"), "no scheme: write `tcp://127.0.0.1:5555`");
+        assert_eq!(mistake("udp:/led:5555"), "no scheme: write `udp://led:5555`");
         assert_eq!(mistake("[::1]:5555"), "no scheme: write `tcp://[::1]:5555`");
         assert_eq!(mistake("/run/led.sock"), "no scheme: write `unix:///run/led.sock`");
         assert_eq!(mistake("unix:/run/led.sock"), "no scheme: write `unix:///run/led.sock`");

@@ -13,7 +13,7 @@ pub struct UdpOptions {
     /// `interface=eth0`: the network interface by which a group is joined and sent to. Default: the one of the default
     /// route. Of use only with a multicast address. On Windows it is the number of one.
     pub interface: Option<String>,
-    /// `ttl=4`: how many routers may pass a datagram on, 0 to 255. Default: the kernel's, which is 64 to one machine
+    /// `ttl=4`: how many routers may pass a datagram on, 1 to 255, to a group 0 to 255. Default: the kernel's, which is 64 to one machine
     /// and 1 to a group; so a group ends at the first router. 0 leaves a group's datagram on this machine.
     pub ttl: Option<u8>,
     /// `broadcast=yes`: may be sent to every machine of a network at once (SO_BROADCAST). Default no, which has the
@@ -23,7 +23,7 @@ pub struct UdpOptions {
 
 impl UdpOptions {
     /// Reads what stands behind the `?`.
-    pub(super) fn read(query: Option<&str>) -> Result<Self, EndpointError> {
+    pub(super) fn read(query: Option<&str>, is_group: bool) -> Result<Self, EndpointError> {
         let mut options = Self::default();
         for option in query.into_iter().flat_map(|query| query.split('&')) {
             let invalid = |name, value: &str, expected| {
@@ -35,8 +35,12 @@ impl UdpOptions {
                     _ => return invalid("interface", name, "the name of one, of at most 15 octets: `ip link`"),
                 },
                 Some(("ttl", ttl)) if options.ttl.is_none() => match ttl.parse() {
-                    Ok(number) if ttl.bytes().all(|octet| octet.is_ascii_digit()) => options.ttl = Some(number),
-                    _ => return invalid("ttl", ttl, "a number from 0 to 255"),
+                    // The kernel takes no 0 for one machine, which could not even be this one.
+                    Ok(number) if ttl.bytes().all(|octet| octet.is_ascii_digit()) && (is_group || number > 0) => {
+                        options.ttl = Some(number);
+                    }
+                    _ if is_group => return invalid("ttl", ttl, "a number from 0 to 255"),
+                    _ => return invalid("ttl", ttl, "a number from 1 to 255"),
                 },
                 Some(("broadcast", value)) if !options.broadcast => match value {
                     "yes" => options.broadcast = true,
@@ -82,6 +86,9 @@ mod tests {
         for ttl in ["", "256", "-1", "+1", "x"] {
             assert_eq!(mistake(&format!("ttl={ttl}")), format!("ttl `{ttl}`: expected a number from 0 to 255"));
         }
+        let one = "udp://127.0.0.1:1?ttl=0".parse::<Endpoint>().unwrap_err().to_string();
+        assert_eq!(one, "ttl `0`: expected a number from 1 to 255");
+        assert!("udp://127.0.0.1:1?ttl=1".parse::<Endpoint>().is_ok());
         for name in ["", "a/b", "a b", "sixteen-octets-x"] {
             let expected = "expected the name of one, of at most 15 octets: `ip link`";
             assert_eq!(mistake(&format!("interface={name}")), format!("interface `{name}`: {expected}"));

@@ -40,6 +40,7 @@ const WORDS: &[(Errno, &str)] = &[
 const WORDS_OF_UNIX: &[(Errno, &str)] = &[
     (Errno::IO, "input or output error"),
     (Errno::NFILE, "too many open files on this machine"),
+    (Errno::NODEV, "no such network interface"),
     (Errno::NOENT, "no such file or folder"),
     (Errno::NOMEM, "out of memory"),
     (Errno::NOSPC, "no space left on the file system"),
@@ -135,6 +136,7 @@ impl Error {
             (Errno::HOSTUNREACH | Errno::NETUNREACH, _) => "check that both machines are on the network",
             (Errno::TIMEDOUT, _) => BLACK_HOLE,
             (Errno::MFILE, _) => "raise the limit of open files: `ulimit -n`, or LimitNOFILE= of the unit",
+            (Errno::NODEV, _) => "name one that is there: `ip link` lists them",
             (Errno::NOENT, "unix") if binds => "create the folder first",
             (Errno::NOENT, "unix") => "start the program that listens there, or check the path",
             (Errno::MSGSIZE, _) => self.act_on_length()?,

@@ -35,7 +35,7 @@ pub enum Framing {
     Raw(Bounds),
     /// The ends of lines: LF, CRLF, NUL, or the orderly end of the stream; of a datagram or a packet the end as well.
     Line(Bounds),
-    /// The frames of `PROTOCOL.md`.
+    /// The frames of `PROTOCOL.md`; over datagrams a payload has at most 65,454 octets.
     Frames,
     /// The first octet tells the language; one that is not spoken is refused in that language.
     Detect(Languages),

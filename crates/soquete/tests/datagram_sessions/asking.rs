@@ -203,6 +203,7 @@ fn what_does_not_fit_a_datagram_is_refused_before_anything_is_sent() {
         let Cause::Oversize { max_bytes, .. } = *client.request(&vec![b'x'; 65_507]).unwrap_err().cause() else {
             panic!("too long");
         };
+        assert_eq!(max_bytes, 65_454, "as documented");
         assert_eq!(served.log.with(|seen| seen.messages), 0);
         client.handshake().unwrap();
         let longest = format!("LED{}", " ".repeat(max_bytes - 3));

@@ -207,3 +207,14 @@ fn eaddrnotavail_at_the_address_of_another_machine() {
     assert_eq!(error.to_string(), "bind udp://192.0.2.1:0: address not available");
     assert_eq!(error.act(), Some("listen at an address of this machine: `ip address` lists them"));
 }
+
+#[test]
+fn enodev_where_an_interface_is_named_that_is_not_there() {
+    let group: Endpoint = "udp://239.255.0.1:0?interface=nope".parse().unwrap();
+    for error in
+        [open(&group.to_string()).unwrap_err(), Datagram::bind(&group, &DatagramOptions::default()).unwrap_err()]
+    {
+        assert!(error.to_string().ends_with("239.255.0.1:0?interface=nope: no such network interface"), "{error}");
+        assert_eq!(error.act(), Some("name one that is there: `ip link` lists them"));
+    }
+}
