@@ -128,9 +128,6 @@ impl<'a> Check<'a> {
         } else if !is_first_file {
             self.found(place, Problem::RepeatedFile(at.clone()));
         }
-        if matches!(at, Endpoint::Udp { options, .. } if options.ttl == Some(0)) && !at.is_multicast() {
-            self.found(place, Problem::NoLifetime(at.clone()));
-        }
     }
 
     /// Checks the lines of a process and returns which way each goes.
@@ -314,14 +311,6 @@ mod tests {
         let place = Place::Serve { process: 0, nth: 1 };
         assert_eq!(both("seqpacket:///tmp/x", "unix:///tmp/x"), Some((place, Problem::RepeatedFile(other))));
         assert_eq!(both("seqpacket:@x", "unix:@x"), None);
-    }
-
-    #[test]
-    fn only_a_group_may_end_on_this_machine() {
-        let served = |at: &str| problem(|p| p.serve[0].at = at.parse().unwrap());
-        let at = "udp://127.0.0.1:5555?ttl=0";
-        assert_eq!(served(at), Some((SERVE, Problem::NoLifetime(at.parse().unwrap()))));
-        assert_eq!(served("udp://127.0.0.1:5555?ttl=1"), None);
     }
 
     #[test]

@@ -177,8 +177,6 @@ pub enum Problem {
     RepeatedEndpoint(Endpoint),
     /// The file of an endpoint is that of another kind of endpoint, too.
     RepeatedFile(Endpoint),
-    /// A lifetime of 0 for a datagram to one machine, which the kernel refuses.
-    NoLifetime(Endpoint),
     /// Two lines of one process have this name.
     RepeatedLine(LineName),
     /// The path of a FIFO is relative.
@@ -255,12 +253,6 @@ impl fmt::Display for Counted {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NameOfDatagrams(to) => {
-                write!(f, "{to}: what goes without a session goes to an address; expected no name")
-            }
-            Self::DoubledToggle => f.write_str(
-                "TOGGLE as text in a datagram, which may arrive twice; expected ON or OFF, or `as = \"frames\"`",
-            ),
             Self::RemoteGroup(at) => write!(f, "{at} is a group; expected one server"),
             Self::NoProcess => f.write_str("no process; expected at least one, such as [processes.led_process]"),
             Self::TooMany { counted, count, max } => write!(f, "{count} {counted}; expected at most {max}"),
@@ -287,7 +279,6 @@ impl fmt::Display for Problem {
             Self::RepeatedFile(at) => {
                 write!(f, "the path of {at} is served a second time; expected each path once, whatever its kind")
             }
-            Self::NoLifetime(at) => write!(f, "{at}: ttl=0 is of a group only; expected 1 to 255"),
             Self::RepeatedLine(line) => {
                 write!(f, "a second line {line}; expected each name once, whatever its case")
             }
@@ -302,6 +293,21 @@ impl fmt::Display for Problem {
             Self::RelayToItself(at) => {
                 write!(f, "{at} is served by this process itself; expected the endpoint of another")
             }
+            _ => self.fmt_of_rule(f),
+        }
+    }
+}
+
+impl Problem {
+    /// Says what is wrong with a rule.
+    fn fmt_of_rule(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NameOfDatagrams(to) => {
+                write!(f, "{to}: what goes without a session goes to an address; expected no name")
+            }
+            Self::DoubledToggle => f.write_str(
+                "TOGGLE as text in a datagram, which may arrive twice; expected ON or OFF, or `as = \"frames\"`",
+            ),
             Self::NoSuchInput(line) => write!(f, "no line {line} in this process; expected one of its inputs"),
             Self::NotAnInput(line) => write!(f, "{line} is an output; expected an input"),
             Self::NoCommand => f.write_str("nothing to send; expected at least one command, such as LED TOGGLE"),
@@ -325,7 +331,8 @@ impl fmt::Display for Problem {
             Self::TextToItself => f.write_str("text to this process itself; expected `as` only where there is a `to`"),
             Self::NoPort(to) => write!(f, "nobody listens at {to}; expected a port from 1 to 65535"),
             Self::RepeatedTarget(to) => write!(f, "{to} is sent to a second time; expected each endpoint once"),
-            Self::BadWithin(error) => error.fmt(f),
+            Self::BadWithin(error) => fmt::Display::fmt(error, f),
+            other => unreachable!("{other:?} is none of a rule's"),
         }
     }
 }
