@@ -219,6 +219,19 @@ fn a_group_of_boards_is_told_and_each_does_it_once() {
     assert_eq!(Run::of(send).code, Some(2));
     // It was told three times each time.
     assert_eq!((one.log.count("LED Status"), two.log.count("LED Status")), (3, 3));
+    // A board that was stopped for longer than a press has does not do it late.
+    two.pause();
+    place.press(1);
+    one.next("LED Status: Off");
+    assert!(button.next("BUTTON press").ends_with(": done"));
+    // sleep is the thing under test: what lies in a buffer for more than a second
+    std::thread::sleep(std::time::Duration::from_millis(1_200));
+    two.go_on();
+    place.press(1);
+    one.next("LED Status: On");
+    two.next("LED Status: Off");
+    assert!(button.next("BUTTON press").ends_with(": done"));
+    assert_eq!(two.log.count("LED Status"), 4);
     two.stop();
     drop(one);
     place.press(1);

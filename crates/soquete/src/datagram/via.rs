@@ -4,6 +4,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
 use nix::sys::socket::{
@@ -13,6 +14,17 @@ use nix::sys::socket::{
 use super::message::{Control, ip_of};
 use super::{Address, Arrival, Datagram, check_len, whole};
 use crate::Peer;
+
+/// How long a datagram to a group or to many may lie unread before it is refused. Reason: it can carry no deadline, and half
+/// of what a press has by default leaves time for its way.
+pub(crate) const LATE_AFTER: Duration = Duration::from_secs(1);
+
+/// Says whether what came in at that time, on the clock of the wall, has lain for too long. Where that clock is set forward
+/// meanwhile, a datagram is lost; where it is set back, a late one passes.
+fn is_late(stamp: Duration) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.saturating_sub(stamp) > LATE_AFTER
+}
 
 /// An address of this machine, and the number of the network interface for one that means something there alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,16 +72,18 @@ impl Datagram {
         Ok(())
     }
 
-    /// Receives as [`receive_from`](Datagram::receive_from); says as well how an answer is to go.
+    /// Receives as [`receive_from`](Datagram::receive_from); says as well how an answer is to go. Where
+    /// [lateness](Datagram::tell_lateness) is told, one that lay unread for [`LATE_AFTER`] is lost, which is ETIMEDOUT.
     pub(crate) fn receive_via(&self, buf: &mut [u8]) -> io::Result<(Arrival, Option<Via>)> {
-        if !self.is_anywhere() {
+        if !self.is_anywhere() && !self.local.reaches_many() {
             return self.receive_from(buf).map(|arrival| (arrival, None));
         }
         loop {
             match self.receive_told(buf) {
                 Err(nix::Error::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
-                Ok((arrival, via)) => {
+                Ok((.., stamp)) if stamp.is_some_and(is_late) => return Err(io::ErrorKind::TimedOut.into()),
+                Ok((arrival, via, _)) => {
                     whole(arrival.len_bytes, buf.len())?;
                     return Ok((arrival, via));
                 }
@@ -77,16 +91,30 @@ impl Datagram {
         }
     }
 
-    fn receive_told(&self, buf: &mut [u8]) -> nix::Result<(Arrival, Option<Via>)> {
+    /// Has the kernel tell when datagrams to a group or to many came in, so that late ones can be refused.
+    pub(crate) fn tell_lateness(&self) -> io::Result<()> {
+        if self.local.reaches_many() {
+            setsockopt(&self.fd, sockopt::ReceiveTimestampns, &true)?;
+        }
+        Ok(())
+    }
+
+    fn receive_told(&self, buf: &mut [u8]) -> nix::Result<(Arrival, Option<Via>, Option<Duration>)> {
         let mut control = Control::EMPTY;
         let mut slices = [IoSliceMut::new(buf)];
         let flags = MsgFlags::MSG_TRUNC;
         let message = recvmsg::<SockaddrStorage>(self.fd.as_raw_fd(), &mut slices, Some(&mut control.0), flags)?;
-        let via = message.cmsgs()?.find_map(|told| Via::of(&told));
+        let (mut via, mut stamp) = (None, None);
+        for told in message.cmsgs()? {
+            via = via.or_else(|| Via::of(&told));
+            if let ControlMessageOwned::ScmTimestampns(time) = told {
+                stamp = Some(Duration::from(time));
+            }
+        }
         let from = message.address.as_ref().and_then(ip_of);
         let peer = from.map_or(Peer::Outside, Peer::Udp);
         let from = Address::new(from.map(Into::into));
-        Ok((Arrival { len_bytes: message.bytes, from, peer }, via))
+        Ok((Arrival { len_bytes: message.bytes, from, peer }, via, stamp))
     }
 
     /// Sends as [`send_to`](Datagram::send_to), by an address of this machine.

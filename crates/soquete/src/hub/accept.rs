@@ -63,6 +63,9 @@ impl Hub {
         // A stream of raw datagrams may be long; sessions and text come one by one, and would only pay for it.
         let is_raw = matches!(self.shared.services[service].framing, Framing::Raw(_));
         socket.set_joining(is_raw && matches!(local, Endpoint::Udp { .. }));
+        if !is_raw {
+            socket.tell_lateness().map_err(failed)?;
+        }
         let entry = self.slots.vacant_entry();
         self.poller.add(socket.as_fd(), entry.key(), Interest::Read).map_err(failed)?;
         entry.insert(Slot::Port(Box::new(Port::new(socket, service))));

@@ -141,6 +141,7 @@ impl Hub {
                     self.arrive(&Parcel { port, arrival, via, now }, &mut scratch, handler);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == std::io::ErrorKind::TimedOut => self.counts.dropped += 1,
                 Err(error) if Errno::from_io_error(&error) == Some(Errno::MSGSIZE) => self.counts.dropped += 1,
                 // It is about a datagram that was sent, to somebody who has gone.
                 Err(_) => {}

@@ -80,9 +80,13 @@ fn bind_socket(socket: &OwnedFd, path: &Path, address: &SocketAddrUnix, mode: Op
         // mode afterwards would leave a moment in which whoever it keeps out could begin to connect.
         fs::fchmod(socket, Mode::from_raw_mode(mode))?;
     }
-    net::bind(socket, address)?;
-    let bound = lstat(path)?;
-    let owned = OwnedPath::new(path, id(&bound));
+    let (bound, owned) = {
+        // Held over both, so that whoever removes all paths of this process does not miss one that was just bound.
+        let mut register = OWNED.lock().unwrap_or_else(PoisonError::into_inner);
+        net::bind(socket, address)?;
+        let bound = lstat(path)?;
+        (bound, OwnedPath::new(path, id(&bound), &mut register))
+    };
     if let Some(mode) = mode.map(Mode::from_raw_mode)
         && Mode::from_raw_mode(bound.st_mode) != mode
     {
@@ -170,8 +174,8 @@ fn remove(path: &Path, file: FileId) {
 }
 
 impl OwnedPath {
-    fn new(path: &Path, id: FileId) -> Self {
-        OWNED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), id);
+    fn new(path: &Path, id: FileId, register: &mut BTreeMap<PathBuf, FileId>) -> Self {
+        register.insert(path.to_owned(), id);
         Self { path: path.to_owned(), id }
     }
 
@@ -210,7 +214,7 @@ mod tests {
         fs::fchmod(&socket, Mode::RUSR | Mode::WUSR).unwrap();
         net::bind(&socket, &SocketAddrUnix::new(&path).unwrap()).unwrap();
         let bound = lstat(&path).unwrap();
-        drop(OwnedPath::new(&path, id(&bound)));
+        drop(OwnedPath::new(&path, id(&bound), &mut BTreeMap::new()));
         assert_eq!(Mode::from_raw_mode(bound.st_mode), Mode::RUSR | Mode::WUSR);
     }
 
