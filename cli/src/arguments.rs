@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use soquete::Endpoint;
-use soquete_node::config::{LineName, Network, ProcessName, Timeout};
+use soquete_node::config::{LEASE_MIN, LineName, Network, ProcessName, RULE_LEASE_MAX, Timeout};
 
 pub(crate) use bench::{Bench, BenchMode, Load, Loads};
 pub(crate) use manual::{Completions, Manual};
@@ -56,6 +56,7 @@ pub(crate) enum Command {
     Get(Get),
     Set(Set),
     Toggle(Toggle),
+    Lease(Lease),
     Watch(Watch),
     Send(Send),
     Listen(Listen),
@@ -218,6 +219,16 @@ pub(crate) enum Switch {
     Off,
 }
 
+impl Switch {
+    /// Returns it as the text language has it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::On => "ON",
+            Self::Off => "OFF",
+        }
+    }
+}
+
 /// Switches a line to what it is not
 ///
 /// Ends with 0 when it is done, 1 when it is not, and 3 when nobody can say: then look before you try again.
@@ -227,6 +238,42 @@ pub(crate) struct Toggle {
     pub(crate) line: LinePath,
     #[command(flatten)]
     pub(crate) reached: Reached,
+}
+
+/// Owns a line until Ctrl-C: nobody else sets it
+///
+/// Takes a lease on the line, switches it where a value is given, renews the lease until Ctrl-C and releases it then,
+/// which leaves the line as it is. Where this program is gone without that, or the network is, the line becomes safe
+/// when the lease ends. Ends with 1 where another owns the line or takes it over.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  soquete lease PUMP on               the pump runs for as long as this does
+  soquete lease LED --for 10s --at tcp://10.0.0.100:5555")]
+pub(crate) struct Lease {
+    /// The line; PROCESS/LINE where its name is not unique
+    pub(crate) line: LinePath,
+    /// What it shall be
+    #[arg(ignore_case = true)]
+    pub(crate) value: Option<Switch>,
+    /// How long the lease lasts without renewal: 100ms to 1m
+    #[arg(long = "for", value_name = "T", default_value = "3s")]
+    pub(crate) time: LeaseTime,
+    #[command(flatten)]
+    pub(crate) reached: Reached,
+}
+
+/// How long a lease lasts, within the bounds of one that is renewed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeaseTime(pub(crate) Timeout);
+
+impl FromStr for LeaseTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time = text.parse().ok().filter(|time: &Timeout| (LEASE_MIN..=RULE_LEASE_MAX).contains(&time.duration()));
+        time.map(Self).ok_or_else(|| "expected 100ms to 1m, such as 3s".to_owned())
+    }
 }
 
 /// Shows each change of lines as it happens, and who caused it

@@ -20,7 +20,7 @@ use soquete::{Endpoint, Error, Outcome};
 use soquete_node::config::LineName;
 use soquete_node::status::{LineStatus, ProcessStatus};
 
-use crate::arguments::{Get, LinePath, Lines, Press, Reached, Set, Switch, Toggle};
+use crate::arguments::{Get, LinePath, Lines, Press, Reached, Set, Toggle};
 use crate::output::{Exit, Failure, print, print_done};
 use crate::reach::{self, Deadline, Target};
 use answer::{Value, plain};
@@ -41,15 +41,15 @@ pub(crate) fn lines(lines: &Lines) -> Result<(), Failure> {
     let reached = &lines.reached;
     let by = Deadline::after(reached.timeout.duration());
     let targets = reach::targets(reached)?;
-    let mut table = Table::new(&["PROCESS", "LINE", "DIRECTION", "VALUE", "SINCE", "BY"]);
+    let mut table = Table::new(&["PROCESS", "LINE", "DIRECTION", "VALUE", "SINCE", "BY", "LEASED BY"]);
     let answers: Vec<Result<_, Error>> = reach::ask_each(&targets, by, move |target| rows(target, by));
     let mut silent = Vec::new();
     for (target, answer) in targets.iter().zip(answers) {
         // One process alone needs no name.
         let process = target.process.clone().filter(|_| targets.len() > 1).unwrap_or_default();
         match answer {
-            Ok(rows) => rows.into_iter().for_each(|[line, direction, value, since, who]| {
-                table.add([process.clone(), line, direction, value, since, who]);
+            Ok(rows) => rows.into_iter().for_each(|[line, direction, value, since, who, owner]| {
+                table.add([process.clone(), line, direction, value, since, who, owner]);
             }),
             Err(error) => silent.push(error),
         }
@@ -65,20 +65,22 @@ pub(crate) fn lines(lines: &Lines) -> Result<(), Failure> {
     }
 }
 
-/// Asks one target for the rows of its lines: name, direction, value, since when and by whom.
-fn rows(target: &Target, by: Deadline) -> Result<Vec<[String; 5]>, Error> {
+/// Asks one target for the rows of its lines: name, direction, value, since when and by whom, and who owns it.
+fn rows(target: &Target, by: Deadline) -> Result<Vec<[String; 6]>, Error> {
     if target.process.is_none() {
         let rows = target.ask("LINES", by, answer::rows)?;
         let cells = |row: answer::Row| {
             let direction = answer::direction(row.direction).to_owned();
-            [row.name.to_string(), direction, row.value.to_string(), String::new(), String::new()]
+            let owner = answer::owner(row.lease.as_ref());
+            [row.name.to_string(), direction, row.value.to_string(), String::new(), String::new(), owner]
         };
         return Ok(rows.into_iter().map(cells).collect());
     }
     let status: ProcessStatus = reach::ask_json(target, by)?;
     let cells = |line: LineStatus| {
         let since = line.since_us.map(|us| Moment::from_us(us).rough()).unwrap_or_default();
-        [line.name, line.direction, line.value, since, plain(&line.by.unwrap_or_default())]
+        let owner = answer::owner(line.lease.as_ref());
+        [line.name, line.direction, line.value, since, plain(&line.by.unwrap_or_default()), owner]
     };
     Ok(status.lines.into_iter().map(cells).collect())
 }
@@ -105,11 +107,7 @@ pub(crate) fn get(get: &Get) -> Result<(), Failure> {
 /// # Errors
 /// It is not done, or nobody can say.
 pub(crate) fn set(set: &Set) -> Result<(), Failure> {
-    let word = match set.value {
-        Switch::On => "ON",
-        Switch::Off => "OFF",
-    };
-    switch(&set.line, word, &set.reached)
+    switch(&set.line, set.value.word(), &set.reached)
 }
 
 /// Switches a line to what it is not and prints what it has then.
@@ -122,17 +120,25 @@ pub(crate) fn toggle(toggle: &Toggle) -> Result<(), Failure> {
 
 fn switch(path: &LinePath, word: &str, reached: &Reached) -> Result<(), Failure> {
     let by = Deadline::after(reached.timeout.duration());
-    let (target, line) = match &reached.at {
-        Some(endpoint) => at(endpoint, path)?,
-        None => {
-            let found = reach::find(&reach::here(&reached.chosen)?, path, by)?;
-            (found.target, found.row.name)
-        }
-    };
+    let (target, line) = meant(path, reached, by)?;
     let done = call(&target, &line, format!("{line} {word}"), by)?;
     let (line, value): (LineName, Value) =
         answer::value(&done).map_err(|wrong| unknown(&line, &format!("{}: {wrong}", target.endpoint)))?;
     print_done(format_args!("{line} {value}\n"))
+}
+
+/// Finds the line that a path means, and whose it is.
+///
+/// # Errors
+/// There is none, or nobody answers.
+pub(crate) fn meant(path: &LinePath, reached: &Reached, by: Deadline) -> Result<(Target, LineName), Failure> {
+    match &reached.at {
+        Some(endpoint) => at(endpoint, path),
+        None => {
+            let found = reach::find(&reach::here(&reached.chosen)?, path, by)?;
+            Ok((found.target, found.row.name))
+        }
+    }
 }
 
 /// Presses a button of this machine that is a FIFO or virtual.
@@ -164,7 +170,8 @@ fn call(target: &Target, line: &LineName, request: String, by: Deadline) -> Resu
     }
 }
 
-fn unknown(line: &LineName, why: &str) -> Failure {
+/// Says that nobody knows what became of a command.
+pub(crate) fn unknown(line: &LineName, why: &str) -> Failure {
     Failure::new(Exit::Unknown, format!("{line}: nobody knows whether it was done: {}", plain(why)))
         .act("look before you try again: `soquete get` tells the value")
 }

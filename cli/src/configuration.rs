@@ -312,7 +312,7 @@ mod tests {
                 { at = "unix:///run/led.sock", speak = ["http", "frames"], mode = "0660" },
             ]
             [processes."led.far".lines]
-            LED = { output = "virtual", start = "on", stop = "keep", safe = "on" }
+            LED = { output = "virtual", start = "on", stop = "keep", safe = "on", take-over = true }
             "A.b" = { input = "fifo:/tmp/\\é", mode = "622" }
             V.input = "virtual"
             G = { output = "gpio:GPIO17", start = "keep", drive = "open-drain", bias = "pull-up" }
@@ -335,6 +335,11 @@ mod tests {
             send = "LAMP ON"
             to = ["tcp://10.0.0.2:5555", "unix:@led"]
             as = "text"
+            [[processes."led.far".rules]]
+            on = "V press"
+            send = "LAMP ON"
+            to = "unix:@led"
+            lease = "1500ms"
             [processes.idle]
             "#;
         for shown in [file(every_key), pc(), file(command::EXAMPLE)] {

@@ -2,7 +2,7 @@
 
 use crate::arguments::{self, Arguments, Command};
 use crate::output::Failure;
-use crate::{bench, command, configuration, down, logs, run, status, talk, up, watch};
+use crate::{bench, command, configuration, down, lease, logs, run, status, talk, up, watch};
 
 /// Does what was typed.
 ///
@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Command::Get(get)) => command::get(&get),
         Some(Command::Set(set)) => command::set(&set),
         Some(Command::Toggle(toggle)) => command::toggle(&toggle),
+        Some(Command::Lease(lease)) => lease::run(&lease),
         Some(Command::Press(press)) => command::press(&press),
         Some(Command::Watch(watch)) => watch::run(&watch),
         Some(Command::Send(send)) => talk::send(&send),

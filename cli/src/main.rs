@@ -9,6 +9,7 @@
 //! | `dispatch` | which module does which command |
 //! | `down` | stops what `up` runs |
 //! | `instance` | the folder where what `up` runs is found |
+//! | `lease` | owns a line for as long as it runs |
 //! | `logs` | what the processes say, and have said |
 //! | `output` | prints, and turns how a command ended into an exit code |
 //! | `reach` | where a command goes: an endpoint, or what runs on this machine |
@@ -27,6 +28,7 @@ mod configuration;
 mod dispatch;
 mod down;
 mod instance;
+mod lease;
 mod logs;
 mod output;
 mod reach;

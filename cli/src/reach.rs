@@ -45,7 +45,7 @@ pub(crate) struct Target {
 }
 
 /// A line, and whose it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Found {
     /// The process that has it.
     pub(crate) target: Target,

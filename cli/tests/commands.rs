@@ -405,7 +405,8 @@ fn an_endpoint_tells_its_name_and_its_lines() {
         (&process["name"], &process["endpoints"][0]),
         (&"led_process".into(), &board.endpoint.to_string().into())
     );
-    assert_eq!(process["lines"][1], serde_json::json!({"name": "BUTTON", "direction": "input", "value": "unknown"}));
+    let button = serde_json::json!({"name": "BUTTON", "direction": "input", "value": "unknown", "lease": null});
+    assert_eq!(process["lines"][1], button);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use soquete_node::config::{Direction, LineName};
+use soquete_node::status::LeaseStatus;
+use soquete_proto::text;
 
 /// The value of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -19,7 +21,7 @@ pub(crate) enum Value {
 }
 
 /// One row of the answer to `LINES`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
     /// The line.
     pub(crate) name: LineName,
@@ -27,6 +29,8 @@ pub(crate) struct Row {
     pub(crate) value: Value,
     /// Which way it goes.
     pub(crate) direction: Direction,
+    /// Who owns it; nothing where nobody does.
+    pub(crate) lease: Option<LeaseStatus>,
 }
 
 /// The payload of an event: a change of a line.
@@ -102,7 +106,19 @@ fn row(line: &str) -> Option<Row> {
         _ => return None,
     };
     // Later versions may say more of a line.
-    Some(Row { name, value, direction })
+    let lease = (words.next() == Some("LEASED")).then(|| lease(words)).flatten();
+    Some(Row { name, value, direction, lease })
+}
+
+/// Reads who owns a line, `2400ms button_process (tcp://127.0.0.1:44800)`.
+fn lease<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<LeaseStatus> {
+    let left_secs = text::time(words.next()?)?.as_secs_f64();
+    Some(LeaseStatus { by: plain(&words.collect::<Vec<_>>().join(" ")), left_secs })
+}
+
+/// Says who owns a line, and for how long.
+pub(crate) fn owner(lease: Option<&LeaseStatus>) -> String {
+    lease.map(|lease| format!("{}, for {:.1} s more", plain(&lease.by), lease.left_secs)).unwrap_or_default()
 }
 
 /// Reads an event, `LED ON 1795000000123456 button_process (tcp://127.0.0.1:44800)`.
@@ -167,6 +183,9 @@ mod tests {
         assert_eq!((two[0].name.as_str(), two[0].value, two[0].direction), ("LED", Value::On, Direction::Output));
         assert_eq!((two[1].value, two[1].direction), (Value::Unknown, Direction::Input));
         assert_eq!(rows("OK 0"), Ok(vec![]));
+        let leased = rows("OK 2\nLED ON OUTPUT LEASED 2430ms eve (tcp://10.0.0.2:1)\nA OFF OUTPUT SINCE 1\n").unwrap();
+        assert_eq!(owner(leased[0].lease.as_ref()), "eve (tcp://10.0.0.2:1), for 2.4 s more");
+        assert_eq!(leased[1].lease, None);
         for other in ["", "OK 1", "OK 1\nLED ON", "OK 1\nLED ON SIDEWAYS", "OK 0\nLED ON OUTPUT", "ERR no"] {
             assert!(rows(other).is_err(), "{other}");
         }

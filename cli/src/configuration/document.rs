@@ -67,6 +67,7 @@ pub(super) struct LineTable {
     pub(super) start: Option<Spanned<Read<Preset>>>,
     pub(super) stop: Option<Spanned<Read<Preset>>>,
     pub(super) safe: Option<Spanned<Read<Level>>>,
+    pub(super) take_over: Option<Spanned<bool>>,
 }
 
 /// `[[processes.NAME.rules]]`
@@ -82,6 +83,7 @@ pub(super) struct RuleTable {
     #[serde(rename = "as")]
     pub(super) delivery: Option<Read<Delivery>>,
     pub(super) within: Option<Read<Timeout>>,
+    pub(super) lease: Option<Read<Timeout>>,
 }
 
 /// Every `[[processes.NAME.rules]]` of a process.

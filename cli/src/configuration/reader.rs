@@ -115,7 +115,8 @@ impl Reader {
                 let start = table.start.as_ref().map(|start| ("start", start.span()));
                 let stop = table.stop.as_ref().map(|stop| ("stop", stop.span()));
                 let safe = table.safe.as_ref().map(|safe| ("safe", safe.span()));
-                for (key, span) in [start, stop, safe].into_iter().flatten() {
+                let take_over = table.take_over.as_ref().map(|take_over| ("take-over", take_over.span()));
+                for (key, span) in [start, stop, safe, take_over].into_iter().flatten() {
                     self.wrong(span, format!("`{key}` for {name}, which is an input; expected it at outputs only"));
                 }
                 let span = input.span();
@@ -136,6 +137,7 @@ impl Reader {
             }
         };
         let far = (table.at, table.line);
+        let is_remote = kind.is_none();
         let kind = match kind {
             Some(kind) => self.near(&name, kind, far),
             None => self.remote(&name, direction, span, far)?,
@@ -146,8 +148,15 @@ impl Reader {
         let kind = self.with_gpio_keys(&name, kind, keys);
         let default = kind.preset_default();
         let preset = |given: Option<Spanned<Read<Preset>>>| given.map_or(default, |given| given.into_inner().0);
+        let (start, stop) = (preset(table.start), preset(table.stop));
         let safe = table.safe.map_or(Level::Off, |given| given.into_inner().0);
-        Some(LineConfig { name, kind, start: preset(table.start), stop: preset(table.stop), safe })
+        let take_over = table.take_over.filter(|_| direction == Direction::Output);
+        if let Some(take_over) = take_over.as_ref().filter(|_| is_remote) {
+            let wrong = format!("`take-over` for {name}, which is remote and leased by its own server only");
+            self.wrong(take_over.span(), format!("{wrong}; expected it there"));
+        }
+        let may_be_taken_over = take_over.is_some_and(Spanned::into_inner);
+        Some(LineConfig { name, kind, start, stop, safe, may_be_taken_over })
     }
 
     /// Makes a remote line; `span` is where it says that it is one.
@@ -261,6 +270,7 @@ impl Reader {
             send: words(table.send).map(|Command(command)| command).collect(),
             to: words(table.to).collect(),
             delivery: table.delivery.map_or(Delivery::Frames, |Read(delivery)| delivery),
+            lease: table.lease.map(|Read(lease)| lease.duration()),
             within: table.within.map_or(WITHIN_DEFAULT, |Read(within)| within.duration()),
         }
     }

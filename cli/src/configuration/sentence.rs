@@ -1,8 +1,7 @@
 //! Puts what the TOML reader says into the words of a configuration: `what is wrong; expected …`.
 
 /// Keys that a later version reads, and what this one does not have.
-const LATER: [(&str, &[&str]); 2] =
-    [("leases", &["lease", "take-over"]), ("choice of edges: a line tells both", &["edge"])];
+const LATER: [(&str, &[&str]); 1] = [("choice of edges: a line tells both", &["edge"])];
 
 /// Turns a message of the TOML reader about the text `written` into a sentence that says what was expected.
 pub(super) fn plain(message: &str, written: &str) -> String {
@@ -51,7 +50,7 @@ mod tests {
                 "unknown key `serv`; expected `serve`, `lines`",
             ),
             ("unknown field `b`, expected `a` or `c`", "'b'", "unknown key `b`; expected `a` or `c`"),
-            ("unknown field `lease`, expected `a`", "lease", "`lease`: this version has no leases; expected `a`"),
+            ("unknown field `bias`, expected `a`", "bias", "`bias`: this version has no gpio lines; expected `a`"),
             ("missing field `send`", "[[rules]]", "no `send`; expected it in this table"),
             ("duplicate key", "name", "`name` is here a second time; expected each key once"),
             ("invalid type: integer `5`, expected a string", "5", "integer `5`; expected a string"),

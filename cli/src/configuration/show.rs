@@ -64,7 +64,7 @@ fn endpoint(f: &mut fmt::Formatter<'_>, serve: &Serve) -> fmt::Result {
 }
 
 fn line(f: &mut fmt::Formatter<'_>, config: &LineConfig) -> fmt::Result {
-    let LineConfig { name: _, kind, start, stop, safe } = config;
+    let LineConfig { name: _, kind, start, stop, safe, may_be_taken_over } = config;
     match kind.direction() {
         Direction::Input => writeln!(f, "input = {}", quoted(kind))?,
         Direction::Output => {
@@ -72,6 +72,9 @@ fn line(f: &mut fmt::Formatter<'_>, config: &LineConfig) -> fmt::Result {
             writeln!(f, "start = \"{}\"", preset(*start))?;
             writeln!(f, "stop = \"{}\"", preset(*stop))?;
             writeln!(f, "safe = \"{}\"", level(*safe))?;
+            if !matches!(kind, LineKind::Remote { .. }) {
+                writeln!(f, "take-over = {may_be_taken_over}")?;
+            }
         }
     }
     match kind {
@@ -92,7 +95,7 @@ fn hardware(f: &mut fmt::Formatter<'_>, gpio: &Gpio) -> fmt::Result {
 }
 
 fn rule(f: &mut fmt::Formatter<'_>, config: &RuleConfig) -> fmt::Result {
-    let RuleConfig { line, on, send, to, delivery, within } = config;
+    let RuleConfig { line, on, send, to, delivery, lease, within } = config;
     writeln!(f, "on = {}", quoted(format_args!("{line} {on}")))?;
     match on {
         Trigger::Hold(time) => timeout(f, "hold-time", *time)?,
@@ -103,6 +106,9 @@ fn rule(f: &mut fmt::Formatter<'_>, config: &RuleConfig) -> fmt::Result {
     if !to.is_empty() {
         writeln!(f, "to = {}", list(to))?;
         writeln!(f, "as = \"{delivery}\"")?;
+    }
+    if let Some(lease) = lease {
+        timeout(f, "lease", *lease)?;
     }
     timeout(f, "within", *within)
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use soquete::Error;
+use soquete_node::status::LeaseStatus;
 
 use crate::command::answer::{self, Row, Value, plain};
 use crate::reach::{Deadline, Target};
@@ -26,11 +27,14 @@ pub(super) struct FarLine {
     pub(super) direction: &'static str,
     /// What it has.
     pub(super) value: Value,
+    /// Who owns it; nothing where nobody does.
+    pub(super) lease: Option<LeaseStatus>,
 }
 
 impl From<Row> for FarLine {
     fn from(row: Row) -> Self {
-        Self { name: row.name.to_string(), direction: answer::direction(row.direction), value: row.value }
+        let (name, direction) = (row.name.to_string(), answer::direction(row.direction));
+        Self { name, direction, value: row.value, lease: row.lease }
     }
 }
 

@@ -8,7 +8,7 @@ use soquete_node::status::{LineStatus, ProcessStatus, RuleStatus};
 
 use super::far::Far;
 use super::{Answer, Document};
-use crate::command::answer::plain;
+use crate::command::answer::{owner, plain};
 use crate::command::moment::{Moment, Span};
 use crate::command::table::Table;
 use crate::up::report::{ProcessReport, Report, State};
@@ -117,6 +117,9 @@ fn write_status(f: &mut fmt::Formatter<'_>, status: &ProcessStatus) -> fmt::Resu
     write_hardware(f, &status.lines)?;
     write!(f, "{}", rules(&status.rules))?;
     for rule in &status.rules {
+        for trouble in rule.lease.iter().flat_map(|lease| &lease.trouble) {
+            writeln!(f, "{INDENT}{} has no lease on {}", plain(&rule.on), plain(trouble))?;
+        }
         if let Some(trouble) = &rule.trouble {
             let at = Moment::from_us(trouble.at_us).rough();
             writeln!(f, "{INDENT}{at} {} {}: {}", plain(&rule.on), plain(&trouble.outcome), plain(&trouble.reason))?;
@@ -146,7 +149,7 @@ fn presses(count: u64) -> String {
 }
 
 fn lines(lines: &[LineStatus]) -> Table {
-    let mut table = Table::new(&["LINE", "DIRECTION", "KIND", "VALUE", "SINCE", "BY"]).indented(INDENT);
+    let mut table = Table::new(&["LINE", "DIRECTION", "KIND", "VALUE", "SINCE", "BY", "LEASED BY"]).indented(INDENT);
     for line in lines {
         let since = line.since_us.map(|us| Moment::from_us(us).rough()).unwrap_or_default();
         let by = plain(line.by.as_deref().unwrap_or_default());
@@ -154,7 +157,8 @@ fn lines(lines: &[LineStatus]) -> Table {
             Some(far) => format!("{} {} at {}", line.kind, far.line, far.at),
             None => line.kind.clone(),
         };
-        table.add([line.name.clone(), line.direction.clone(), kind, line.value.clone(), since, by]);
+        let owner = owner(line.lease.as_ref());
+        table.add([line.name.clone(), line.direction.clone(), kind, line.value.clone(), since, by, owner]);
     }
     table
 }
@@ -193,13 +197,14 @@ fn write_hardware(f: &mut fmt::Formatter<'_>, lines: &[LineStatus]) -> fmt::Resu
 }
 
 fn rules(rules: &[RuleStatus]) -> Table {
-    let head = ["ON", "SENDS", "TO", "DONE", "NOT DONE", "UNKNOWN", "WAITING"];
+    let head = ["ON", "SENDS", "TO", "LEASE", "DONE", "NOT DONE", "UNKNOWN", "WAITING"];
     let mut table = Table::new(&head).indented(INDENT);
     for rule in rules {
         let [done, not_done, unknown, waiting] =
             [rule.done, rule.not_done, rule.unknown, rule.waiting].map(|count| count.to_string());
         let (send, to) = (rule.send.join(", "), rule.to.join(", "));
-        table.add([rule.on.clone(), send, to, done, not_done, unknown, waiting]);
+        let lease = rule.lease.as_ref().map(|lease| lease.time.clone()).unwrap_or_default();
+        table.add([rule.on.clone(), send, to, lease, done, not_done, unknown, waiting]);
     }
     table
 }
@@ -209,9 +214,10 @@ fn write_far(f: &mut fmt::Formatter<'_>, far: &Far) -> fmt::Result {
         "" => writeln!(f, "{}", far.endpoints[0])?,
         name => writeln!(f, "{name} at {}", far.endpoints[0])?,
     }
-    let mut table = Table::new(&["LINE", "DIRECTION", "VALUE"]).indented(INDENT);
+    let mut table = Table::new(&["LINE", "DIRECTION", "VALUE", "LEASED BY"]).indented(INDENT);
     for line in &far.lines {
-        table.add([line.name.clone(), line.direction.to_owned(), line.value.to_string()]);
+        let owner = owner(line.lease.as_ref());
+        table.add([line.name.clone(), line.direction.to_owned(), line.value.to_string(), owner]);
     }
     write!(f, "{table}")
 }
@@ -219,7 +225,7 @@ fn write_far(f: &mut fmt::Formatter<'_>, far: &Far) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use soquete_node::status::{FarStatus, GpioStatus, Trouble};
+    use soquete_node::status::{FarStatus, GpioStatus, LeaseStatus, RuleLease, Trouble};
 
     fn led() -> ProcessStatus {
         ProcessStatus {
@@ -234,6 +240,7 @@ mod tests {
                 value: "on".into(),
                 since_us: None,
                 by: Some("start".into()),
+                lease: None,
                 far: None,
                 gpio: None,
             }],
@@ -249,6 +256,7 @@ mod tests {
             on: "BUTTON press".into(),
             send: vec!["LED ON".into(), "LED OFF".into()],
             to: vec!["tcp://127.0.0.1:5555".into()],
+            lease: None,
             done: 12,
             not_done: 1,
             unknown: 0,
@@ -344,6 +352,19 @@ mod tests {
         let page = page(vec![Answer::Here(Box::new(process))], None);
         let lost = "  gpio:GPIO17 is not there: the chip is gone\n  LED: edges that came too fast and were lost: 3\n";
         assert!(page.ends_with(lost), "{page}");
+    }
+
+    #[test]
+    fn who_owns_a_line_and_who_wants_to_is_told() {
+        let (mut led, mut button) = (led(), button());
+        led.lines[0].lease = Some(LeaseStatus { by: "eve (tcp://10.0.0.2:1)".into(), left_secs: 2.44 });
+        let led = page(vec![Answer::Here(Box::new(led))], None);
+        assert!(led.ends_with(" start  eve (tcp://10.0.0.2:1), for 2.4 s more\n"), "{led}");
+        let trouble = vec!["LED at tcp://10.0.0.2:5555: LED is leased by eve".to_owned()];
+        button.rules[0].lease = Some(RuleLease { time: "3s".into(), held: false, trouble });
+        let button = page(vec![Answer::Here(Box::new(button))], None);
+        assert!(button.contains("\n  BUTTON press has no lease on LED at tcp://10.0.0.2:5555: LED is leased by eve\n"));
+        assert!(button.contains(" LEASE  DONE ") && button.contains(" 3s     12 "), "{button}");
     }
 
     #[test]

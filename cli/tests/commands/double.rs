@@ -186,6 +186,7 @@ impl Board {
             value: value.to_ascii_lowercase(),
             since_us: Some(1_795_000_000_123_456),
             by: Some("start".to_owned()),
+            lease: None,
             far: None,
             gpio: None,
         };

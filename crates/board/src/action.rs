@@ -45,7 +45,7 @@ impl Action {
         // The lines are there, and outputs: one that is removed or turned round takes what waits for it along.
         let shares = order.sets.iter().filter_map(|&(line, verb)| Some(Share::new(lines.get(line)?, verb)));
         let shares = shares.collect::<Result<_, _>>()?;
-        Ok(Self { ticket: order.ticket, cause: order.cause.clone(), shares })
+        Ok(Self { ticket: order.ticket(), cause: order.cause.clone(), shares })
     }
 
     pub(crate) fn instruction(&self, id: ActionId, order: &Order) -> Instruction {

@@ -1,16 +1,19 @@
 //! The board itself: one `match` over the facts.
 
+mod leasing;
+
 use std::time::Duration;
 
 use crate::command::Order;
 use crate::fact::Instructions;
+use crate::lease::Leases;
 use crate::line::Lines;
 use crate::queue::{Queue, refused};
 use crate::rule::Rules;
 use crate::watch::Watchers;
 use crate::{
     ActionId, Cause, Command, Direction, Fact, Failure, Instruction, Level, Line, LineId, LineName, LineSpec, Preset,
-    Refusal, Rule, RuleId, RuleSpec, Taken, Value, WatcherId,
+    Refusal, Rule, RuleId, RuleSpec, Taken, Value, Verb, WatcherId,
 };
 
 /// The lines of a process, their values, watchers and rules.
@@ -21,6 +24,7 @@ use crate::{
 pub struct Board {
     lines: Lines,
     queue: Queue,
+    leases: Leases,
     watchers: Watchers,
     rules: Rules,
     phase: Phase,
@@ -45,6 +49,8 @@ impl Board {
 
     /// Takes a fact.
     pub fn handle(&mut self, now: Duration, fact: Fact) {
+        // A board that was held up must not take what came after the end of a lease before that end.
+        self.end_leases(now);
         match fact {
             Fact::Command(command) => self.command(now, command),
             Fact::Acted { action, line, outcome } => self.acted(now, action, line, outcome),
@@ -55,9 +61,10 @@ impl Board {
         }
     }
 
-    /// Ends the commands and presses whose deadline has passed while they waited, and sets off the rules of inputs that
-    /// are held. Edges that happened before `now` are to be told first.
+    /// Ends the leases that were not renewed, and the commands and presses whose deadline has passed while they waited,
+    /// and sets off the rules of inputs that are held. Edges that happened before `now` are to be told first.
     pub fn handle_timeout(&mut self, now: Duration) {
+        self.end_leases(now);
         self.queue.expire(now, &self.lines, &mut self.out);
         self.rules.handle_timeout(now, &mut self.out);
     }
@@ -66,7 +73,7 @@ impl Board {
     /// expire and no input is held that could set off a rule.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
-        [self.queue.timeout(), self.rules.timeout()].into_iter().flatten().min()
+        [self.queue.timeout(), self.rules.timeout(), self.leases.timeout()].into_iter().flatten().min()
     }
 
     /// Returns the next instruction; `None` when the board has said all.
@@ -86,12 +93,13 @@ impl Board {
 
     /// Gives each output its stop value, except those that keep what they have. The second call does nothing.
     ///
-    /// What waits is refused, and so is every later command and press; actions and deliveries under way go on, and the
-    /// stop value comes after them. [`is_idle`](Self::is_idle) says when all is done.
+    /// Leases end, and what waits is refused, as is every later command and press; actions and deliveries under way go on,
+    /// and the stop value comes after them. [`is_idle`](Self::is_idle) says when all is done.
     pub fn stop(&mut self, now: Duration) {
         if self.phase != Phase::Stopping {
             self.phase = Phase::Stopping;
             self.rules.close(&mut self.out);
+            self.leases.clear();
             self.queue.refuse(now, &self.lines, &self.queue.waiting(), &Refusal::Stopping, &mut self.out);
             self.preset_all(now, "stop", |spec| spec.stop);
         }
@@ -115,6 +123,11 @@ impl Board {
         let order = command.check(now, &self.lines)?;
         if self.phase == Phase::Stopping {
             return Err(Refusal::Stopping);
+        }
+        if let Some((_, owner)) = &order.asker {
+            for line in order.lines().filter_map(|line| self.lines.get(line)) {
+                self.leases.bars(line, owner, now)?;
+            }
         }
         match self.queue.busy(&order).and_then(|line| self.lines.get(line)) {
             Some(line) => Err(Refusal::Busy(line.name().clone())),
@@ -163,9 +176,14 @@ impl Board {
     fn preset(&mut self, now: Duration, line: LineId, preset: Preset, cause: &str) {
         let is_output = self.lines.get(line).is_some_and(|line| line.direction() == Direction::Output);
         if let Some(verb) = preset.verb().filter(|_| is_output) {
-            let order = Order { ticket: None, cause: cause.into(), sets: vec![(line, verb)], deadline: None, hops: 0 };
-            self.queue.push(now, &self.lines, order, &mut self.out);
+            self.set(now, line, verb, cause.into());
         }
+    }
+
+    /// Sets an output of its own accord, behind what waits for it.
+    fn set(&mut self, now: Duration, line: LineId, verb: Verb, cause: Cause) {
+        let order = Order { asker: None, cause, sets: vec![(line, verb)], deadline: None, hops: 0 };
+        self.queue.push(now, &self.lines, order, &mut self.out);
     }
 }
 
@@ -239,6 +257,7 @@ impl Board {
 
     /// Ends every command on a line, and forgets its value.
     fn abandon(&mut self, now: Duration, line: LineId, refusal: &Refusal, cause: &'static str) {
+        self.drop_lease(line);
         let waiting = self.queue.waiting_for(line);
         self.queue.refuse(now, &self.lines, &waiting, refusal, &mut self.out);
         for action in self.queue.acting_on(line) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::line::Lines;
-use crate::{Cause, Direction, LineId, LineName, Refusal, Verb};
+use crate::{Cause, Direction, LineId, LineName, OwnerId, Refusal, Verb};
 
 /// The most lines of one command: what one request to a GPIO chip can hold.
 pub const LINES_PER_COMMAND_MAX: usize = 64;
@@ -17,8 +17,10 @@ pub struct Ticket(pub u64);
 pub struct Command {
     /// What its reply is marked with.
     pub ticket: Ticket,
-    /// Who wants it.
+    /// Who wants it, in words.
     pub cause: Cause,
+    /// Who wants it, to be held against the leases on its outputs.
+    pub owner: OwnerId,
     /// From 1 to [`LINES_PER_COMMAND_MAX`] outputs, none twice, and what to do to each.
     pub sets: Vec<(LineName, Verb)>,
     /// From when on it must not be begun any more; `None` for never.
@@ -30,8 +32,8 @@ pub struct Command {
 /// A command that is in order, the board's own included.
 #[derive(Debug)]
 pub(crate) struct Order {
-    /// Whom to answer; `None` for the board's own.
-    pub(crate) ticket: Option<Ticket>,
+    /// Whom to answer, and who that is; `None` for the board's own.
+    pub(crate) asker: Option<(Ticket, OwnerId)>,
     pub(crate) cause: Cause,
     /// At least one output, none twice.
     pub(crate) sets: Vec<(LineId, Verb)>,
@@ -42,32 +44,47 @@ pub(crate) struct Order {
 impl Command {
     /// Checks everything that can be known before its turn comes.
     pub(crate) fn check(self, now: Duration, lines: &Lines) -> Result<Order, Refusal> {
-        let Command { ticket, cause, sets: named, deadline, hops } = self;
-        if named.is_empty() {
-            return Err(Refusal::NoLine);
-        }
-        if named.len() > LINES_PER_COMMAND_MAX {
-            return Err(Refusal::TooManyLines { lines: named.len() });
-        }
-        let mut sets: Vec<(LineId, Verb)> = Vec::with_capacity(named.len());
-        for (name, verb) in named {
-            let line = lines.find(&name)?;
-            if line.direction() != Direction::Output {
-                return Err(Refusal::NotAnOutput(name));
-            }
-            if sets.iter().any(|&(id, _)| id == line.id()) {
-                return Err(Refusal::RepeatedLine(name));
-            }
-            sets.push((line.id(), verb));
-        }
+        let Command { ticket, cause, owner, sets: named, deadline, hops } = self;
+        let ids = outputs(named.iter().map(|(name, _)| name), lines)?;
         if has_passed(deadline, now) {
             return Err(Refusal::Expired);
         }
-        Ok(Order { ticket: Some(ticket), cause, sets, deadline, hops })
+        let sets = ids.into_iter().zip(named).map(|(id, (_, verb))| (id, verb)).collect();
+        Ok(Order { asker: Some((ticket, owner)), cause, sets, deadline, hops })
     }
 }
 
+/// Finds the outputs that a command names: from 1 to [`LINES_PER_COMMAND_MAX`], none twice.
+pub(crate) fn outputs<'a>(
+    names: impl IntoIterator<Item = &'a LineName, IntoIter: ExactSizeIterator>,
+    lines: &Lines,
+) -> Result<Vec<LineId>, Refusal> {
+    let names = names.into_iter();
+    if names.len() == 0 {
+        return Err(Refusal::NoLine);
+    }
+    if names.len() > LINES_PER_COMMAND_MAX {
+        return Err(Refusal::TooManyLines { lines: names.len() });
+    }
+    let mut ids = Vec::with_capacity(names.len());
+    for name in names {
+        let line = lines.find(name)?;
+        if line.direction() != Direction::Output {
+            return Err(Refusal::NotAnOutput(name.clone()));
+        }
+        if ids.contains(&line.id()) {
+            return Err(Refusal::RepeatedLine(name.clone()));
+        }
+        ids.push(line.id());
+    }
+    Ok(ids)
+}
+
 impl Order {
+    pub(crate) fn ticket(&self) -> Option<Ticket> {
+        self.asker.as_ref().map(|&(ticket, _)| ticket)
+    }
+
     pub(crate) fn lines(&self) -> impl Iterator<Item = LineId> {
         self.sets.iter().map(|&(line, _)| line)
     }

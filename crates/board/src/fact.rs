@@ -6,7 +6,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::{
-    ActionId, Cause, Command, Event, Level, LineId, LineName, PressId, Refusal, RuleId, Ticket, Value, Verb, WatcherId,
+    ActionId, Cause, Command, Event, LeaseNews, Level, LineId, LineName, PressId, Refusal, RuleId, Ticket, Value, Verb,
+    WatcherId,
 };
 
 /// What happened, for [`Board::handle`](crate::Board::handle).
@@ -113,6 +114,13 @@ pub enum Instruction {
         step: usize,
         /// How it ended.
         outcome: Outcome,
+    },
+    /// Note who owns a line now, or no more.
+    Leased {
+        /// The line.
+        line: LineName,
+        /// What became of the lease on it. A renewal is no news.
+        news: LeaseNews,
     },
 }
 

@@ -4,12 +4,17 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::{
-    ActionId, Board, Command, Fact, Failure, Instruction, Keeper, Level, LineId, LineName, LineSpec, Outcome, PressId,
-    RuleSpec, Ticket, Trigger, Value, Verb,
+    ActionId, Board, Command, Fact, Failure, Instruction, Keeper, Level, LineId, LineName, LineSpec, Outcome, Owner,
+    OwnerId, PressId, RuleSpec, Ticket, Trigger, Value, Verb,
 };
 
 pub(crate) fn name(text: &str) -> LineName {
     text.parse().unwrap()
+}
+
+/// Reads the names of `A,B`.
+fn names(text: &str) -> Vec<LineName> {
+    text.split_terminator(',').map(name).collect()
 }
 
 pub(crate) fn ms(count: u64) -> Duration {
@@ -33,7 +38,7 @@ pub(crate) fn command(ticket: u64, sets: &str) -> Command {
         _ => panic!("{text}"),
     };
     let sets = sets.split_terminator(',').map(set).collect();
-    Command { ticket: Ticket(ticket), cause: "test".into(), sets, deadline: None, hops: 0 }
+    Command { ticket: Ticket(ticket), cause: "test".into(), owner: "test".into(), sets, deadline: None, hops: 0 }
 }
 
 pub(crate) struct Scene {
@@ -90,6 +95,23 @@ impl Scene {
     pub(crate) fn ask_by(&mut self, ticket: u64, sets: &str, deadline_ms: u64) {
         let command = Command { deadline: Some(ms(deadline_ms)), ..command(ticket, sets) };
         self.board.handle(self.now, Fact::Command(command));
+    }
+
+    pub(crate) fn ask_as(&mut self, owner: &str, ticket: u64, sets: &str) {
+        let command = Command { owner: owner.into(), ..command(ticket, sets) };
+        self.board.handle(self.now, Fact::Command(command));
+    }
+
+    /// Takes or renews a lease on lines such as `A,B`; says why not.
+    pub(crate) fn lease(&mut self, owner: &str, lines: &str, time_ms: u64) -> Result<(), String> {
+        let owner = Owner { id: owner.into(), words: owner.into() };
+        let taken = self.board.lease(self.now, &owner, &names(lines), ms(time_ms));
+        taken.map_err(|refusal| refusal.to_string())
+    }
+
+    pub(crate) fn release(&mut self, owner: &str, lines: &str) -> Result<(), String> {
+        let released = self.board.release(self.now, &OwnerId::from(owner), &names(lines));
+        released.map_err(|refusal| refusal.to_string())
     }
 
     /// Settles the oldest line that a back-end was told.
@@ -162,6 +184,7 @@ impl Scene {
                 self.presses.push_back(press);
                 format!("deliver {}: step {step}", rule.index())
             }
+            Instruction::Leased { line, news } => format!("{line}: {news}"),
             Instruction::Report { rule, step, outcome: Ok(()), .. } => {
                 format!("report {}: step {step} done", rule.index())
             }

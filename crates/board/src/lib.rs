@@ -12,6 +12,7 @@
 //! | [`Instruction::Notify`] | tells the watcher | [`Board::hold`] when its queue is full |
 //! | [`Instruction::Deliver`] | sends the rule's command | [`Fact::Delivered`] |
 //! | [`Instruction::Report`] | logs how a press ended | |
+//! | [`Instruction::Leased`] | logs who owns a line | |
 //!
 //! # Promises
 //!
@@ -19,6 +20,8 @@
 //! - A value is what the back-end confirmed, never what somebody hoped for.
 //! - Commands on one line are done one at a time, in the order they came. One that has to wait beyond its deadline is
 //!   refused; it is never done late.
+//! - A line has one owner at most: who has a lease on it. Nobody else sets it until the lease is released, or ends because
+//!   it was not renewed; then the line gets its safe value.
 //! - Where a far board keeps a line, all this is its matter ([`Keeper::Far`]): commands go to it in the order they came.
 //! - Everything that can grow has a bound, a public constant.
 //!
@@ -39,6 +42,7 @@
 //! board.handle(now, Fact::Command(Command {
 //!     ticket: Ticket(1),
 //!     cause: Cause::from("text 127.0.0.1:40312"),
+//!     owner: OwnerId::from("connection 1"),
 //!     sets: vec![(led.clone(), Verb::On)],
 //!     deadline: None,
 //!     hops: 0,
@@ -67,6 +71,7 @@ mod fact;
 #[cfg(test)]
 mod fixture;
 mod gesture;
+mod lease;
 mod line;
 mod name;
 mod queue;
@@ -81,6 +86,7 @@ pub use cause::Cause;
 pub use command::{Command, LINES_PER_COMMAND_MAX, Ticket};
 pub use fact::{Fact, Failure, Instruction, Outcome, Taken};
 pub use gesture::Trigger;
+pub use lease::{LEASE_MAX, LEASE_MIN, Lease, LeaseNews, Owner, OwnerId};
 pub use line::{LINES_MAX, Line, LineId, LineSpec};
 pub use name::{LineName, NAME_BYTES_MAX, NameError, RESERVED_WORDS};
 pub use queue::COMMANDS_WAITING_MAX;

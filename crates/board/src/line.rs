@@ -27,6 +27,8 @@ pub struct LineSpec {
     pub stop: Preset,
     /// What it gets when its owner is gone, as an output.
     pub safe: Level,
+    /// Whether who wants a lease gets it although another has one.
+    pub may_be_taken_over: bool,
 }
 
 impl LineSpec {
@@ -36,11 +38,20 @@ impl LineSpec {
         Self { direction: Direction::Input, ..Self::output(name) }
     }
 
-    /// Describes an output of this board that is off at the start, at a stop, and when its owner is gone.
+    /// Describes an output of this board that is off at the start, at a stop, and when its owner is gone, and that is not
+    /// taken over.
     #[must_use]
     pub fn output(name: LineName) -> Self {
         let direction = Direction::Output;
-        Self { name, direction, keeper: Keeper::Board, start: Preset::Off, stop: Preset::Off, safe: Level::Off }
+        Self {
+            name,
+            direction,
+            keeper: Keeper::Board,
+            start: Preset::Off,
+            stop: Preset::Off,
+            safe: Level::Off,
+            may_be_taken_over: false,
+        }
     }
 }
 

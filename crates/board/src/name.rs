@@ -10,7 +10,8 @@ use std::sync::Arc;
 pub const NAME_BYTES_MAX: usize = 32;
 
 /// The words of the text language, which no line may be called, in any case.
-pub const RESERVED_WORDS: [&str; 10] = ["ON", "OFF", "TOGGLE", "LINES", "WATCH", "HELP", "QUIT", "OK", "ERR", "EVENT"];
+pub const RESERVED_WORDS: [&str; 12] =
+    ["ON", "OFF", "TOGGLE", "LINES", "WATCH", "LEASE", "RELEASE", "HELP", "QUIT", "OK", "ERR", "EVENT"];
 
 /// The name of a line: a letter, then up to 31 letters, digits, `_`, `-` or `.`, all ASCII.
 ///
@@ -183,6 +184,7 @@ mod tests {
         assert_eq!(error("LED ON"), NameError::BadCharacter { character: ' ', at_byte: 3 });
         assert_eq!(error("lämp"), NameError::BadCharacter { character: 'ä', at_byte: 1 });
         assert_eq!(error("Toggle"), NameError::Reserved { word: "TOGGLE" });
+        assert_eq!(error("lease"), NameError::Reserved { word: "LEASE" });
         assert_eq!(error("").to_string(), "the name is empty");
         assert_eq!(error("on").to_string(), "ON is a command word and cannot name a line");
     }

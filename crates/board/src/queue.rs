@@ -7,7 +7,7 @@ use crate::action::{Action, Settled};
 use crate::command::Order;
 use crate::fact::Instructions;
 use crate::line::Lines;
-use crate::{ActionId, Instruction, LineId, Refusal, Taken, Ticket};
+use crate::{ActionId, Instruction, LineId, OwnerId, Refusal, Taken, Ticket};
 
 /// The most commands that wait for one line behind the one in front; a command beyond is refused as busy.
 pub const COMMANDS_WAITING_MAX: usize = 64;
@@ -98,9 +98,20 @@ impl Queue {
         ids.filter(|id| self.waiting.contains_key(id)).collect()
     }
 
-    /// Returns all commands that wait, in their order.
+    /// Returns the commands that wait for a line, in their order: of everybody but `owner`, and not the board's own.
+    pub(crate) fn waiting_of_others(&self, line: LineId, owner: Option<&OwnerId>) -> Vec<ActionId> {
+        let mut waiting = self.waiting_for(line);
+        waiting.retain(|id| {
+            let asker = self.waiting.get(id).and_then(|order| order.asker.as_ref());
+            asker.is_some_and(|(_, asker)| Some(asker) != owner)
+        });
+        waiting
+    }
+
+    /// Returns all commands that wait, in their order; not the board's own.
     pub(crate) fn waiting(&self) -> Vec<ActionId> {
-        self.waiting.keys().copied().collect()
+        let asked = self.waiting.iter().filter(|(_, order)| order.asker.is_some());
+        asked.map(|(id, _)| *id).collect()
     }
 
     /// Returns the actions that a line is at: one, but for a line that a far board keeps.
@@ -156,7 +167,7 @@ impl Queue {
 
     /// Answers a command that will not be done. Returns its lines, which may go on.
     fn drop_order(&mut self, id: ActionId, order: &Order, refusal: Refusal, out: &mut Instructions) -> Vec<LineId> {
-        out.extend(order.ticket.map(|ticket| refused(ticket, refusal)));
+        out.extend(order.ticket().map(|ticket| refused(ticket, refusal)));
         let own: Vec<LineId> = order.lines().collect();
         own.iter().for_each(|&line| self.leave(line, id));
         own

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
-use crate::{COMMANDS_WAITING_MAX, LINES_MAX, LINES_PER_COMMAND_MAX, LineName, RULES_MAX, WATCHERS_MAX};
+use crate::{COMMANDS_WAITING_MAX, Cause, LINES_MAX, LINES_PER_COMMAND_MAX, LineName, RULES_MAX, WATCHERS_MAX};
 
 /// Why the board did not do what it was asked; it prints as one lower-case line for whoever asked.
 ///
@@ -31,10 +32,36 @@ pub enum Refusal {
     NameTaken(LineName),
     /// Another watcher has the number.
     WatcherTaken,
+    /// A lease is to be shorter than [`LEASE_MIN`](crate::LEASE_MIN) or longer than [`LEASE_MAX`](crate::LEASE_MAX).
+    LeaseTime,
+    /// A far board keeps the line, and would take all who ask here for one owner.
+    FarLine(LineName),
+    /// What is to be released is leased by nobody, or no more.
+    NotLeased(LineName),
 
     // The state of the board: it may be granted another time.
     /// A toggle of a line whose value nobody knows.
     ValueUnknown(LineName),
+    /// Somebody else owns the line.
+    Leased {
+        /// The line.
+        line: LineName,
+        /// Who owns it.
+        by: Cause,
+        /// For how long, unless the lease is renewed.
+        left: Duration,
+    },
+    /// Somebody took the line over from who asks.
+    TakenOver {
+        /// The line.
+        line: LineName,
+        /// Who owns it now.
+        by: Cause,
+        /// For how long, unless the lease is renewed.
+        left: Duration,
+    },
+    /// The asker's lease on the line ended while the command waited for it.
+    LeaseEnded(LineName),
     /// The deadline passed before the command's turn came.
     Expired,
     /// [`COMMANDS_WAITING_MAX`] commands wait for the line.
@@ -95,6 +122,14 @@ impl fmt::Display for Refusal {
             }
             Self::NameTaken(line) => write!(f, "there is a line {line} already"),
             Self::WatcherTaken => write!(f, "there is a watcher of this number already"),
+            Self::LeaseTime => write!(f, "a lease lasts from 100 ms to 1 h"),
+            Self::FarLine(line) => write!(f, "{line} is a line of another server, which alone can lease it"),
+            Self::NotLeased(line) => write!(f, "nobody has a lease on {line}"),
+            Self::Leased { line, by, left } => write!(f, "{line} is leased by {by}, for {} more", Left(*left)),
+            Self::TakenOver { line, by, left } => {
+                write!(f, "{line} was taken over by {by}, who has it for {} more", Left(*left))
+            }
+            Self::LeaseEnded(line) => write!(f, "the lease on {line} ended before it was done"),
             Self::ValueUnknown(line) => write!(f, "{line} is unknown and cannot be toggled, only set on or off"),
             Self::Expired => write!(f, "the deadline passed before it was done"),
             Self::Busy(line) => write!(f, "{COMMANDS_WAITING_MAX} commands wait for {line} already"),
@@ -111,6 +146,16 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// A time that is left, in tenths of a second and never 0.
+struct Left(Duration);
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = self.0.as_millis().div_ceil(100).max(1);
+        write!(f, "{}.{} s", tenths / 10, tenths % 10)
+    }
+}
 
 #[cfg(test)]
 mod tests {

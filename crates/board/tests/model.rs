@@ -15,6 +15,7 @@ const FAST: WatcherId = WatcherId(1);
 const SLOW: WatcherId = WatcherId(2);
 /// How long a hold takes, and a double at most.
 const GESTURE: Duration = Duration::from_millis(30);
+const OWNERS: [&str; 3] = ["eve", "bob", "ann"];
 
 /// A xorshift generator.
 struct Random(u64);
@@ -52,6 +53,8 @@ struct Expected {
     keeper: Keeper,
     value: Value,
     acting: Vec<ActionId>,
+    /// The safe value it is to get before anything else that is not acting yet.
+    due: Option<Verb>,
 }
 
 #[derive(Default)]
@@ -81,6 +84,12 @@ struct World {
     heard_seq: u64,
     slow_count: u64,
     slow_held: bool,
+    /// Who owns which line, and until when.
+    leases: BTreeMap<LineName, (&'static str, Duration)>,
+    /// Lines whose lease has to end now, with their safe value.
+    ending: BTreeSet<LineName>,
+    /// Lines whose lease has to end now without it.
+    dropped: BTreeSet<LineName>,
 }
 
 fn name(text: &str) -> LineName {
@@ -105,6 +114,9 @@ impl World {
             heard_seq: 0,
             slow_count: 0,
             slow_held: false,
+            leases: BTreeMap::new(),
+            ending: BTreeSet::new(),
+            dropped: BTreeSet::new(),
         };
         for text in &NAMES[..7] {
             world.add_line(text);
@@ -137,14 +149,16 @@ impl World {
         // E always, and D by turns.
         let is_far = text == "E" || (text == "D" && self.tickets % 2 == 1);
         let keeper = if is_far { Keeper::Far } else { Keeper::Board };
-        let spec = LineSpec { keeper, ..spec };
+        let safe = if text == "A" { Level::On } else { Level::Off };
+        let spec = LineSpec { keeper, safe, may_be_taken_over: text == "B", ..spec };
         let direction = spec.direction;
         let id = self.board.add_line(self.now, spec).unwrap();
-        self.lines.insert(name(text), Expected { id, direction, keeper, value: Value::Unknown, acting: Vec::new() });
+        self.lines
+            .insert(name(text), Expected { id, direction, keeper, value: Value::Unknown, acting: vec![], due: None });
     }
 
     fn step(&mut self) {
-        match self.random.below(40) {
+        match self.random.below(50) {
             0..=11 => self.command(),
             12..=21 => self.acted(),
             22..=27 => self.edge(),
@@ -153,10 +167,13 @@ impl World {
             35 => self.confirmed_or_lost(),
             36 | 37 => self.hold_or_resume(),
             38 => self.remove_or_add_line(),
-            _ => self.turn_round(),
+            39 => self.turn_round(),
+            40..=46 => self.lease(),
+            _ => self.release(),
         }
         self.hear();
         self.check_values();
+        self.check_leases();
     }
 
     fn command(&mut self) {
@@ -166,9 +183,70 @@ impl World {
         let sets = (0..count).map(|_| set()).collect();
         let deadline = (self.random.below(2) == 0).then(|| self.now + Duration::from_millis(self.random.below(30)));
         let cause = self.tickets.to_string();
-        let command = Command { ticket: Ticket(self.tickets), cause: cause.as_str().into(), sets, deadline, hops: 3 };
+        let owner = OwnerId::from(self.random.pick(&OWNERS));
+        let command =
+            Command { ticket: Ticket(self.tickets), cause: cause.as_str().into(), owner, sets, deadline, hops: 3 };
         self.commands.insert(cause, command.clone());
-        self.board.handle(self.now, Fact::Command(command));
+        self.tell(Fact::Command(command));
+    }
+
+    /// Tells the board a fact, which first ends the leases whose time is over.
+    fn tell(&mut self, fact: Fact) {
+        self.expire();
+        self.board.handle(self.now, fact);
+    }
+
+    fn expire(&mut self) {
+        let now = self.now;
+        let over = self.leases.extract_if(.., |_, (_, until)| *until <= now);
+        self.ending.extend(over.map(|(name, _)| name));
+    }
+
+    fn some_names(&mut self) -> Vec<LineName> {
+        let count = self.random.pick(&[1, 1, 2]);
+        (0..count).map(|_| name(self.random.pick(&["A", "A", "B", "B", "C", "D", "E", "KEY"]))).collect()
+    }
+
+    fn lease(&mut self) {
+        let (who, names) = (self.random.pick(&OWNERS), self.some_names());
+        let time = Duration::from_millis(95 + self.random.below(60));
+        self.expire();
+        let owner = Owner { id: who.into(), words: who.into() };
+        let of_another = |name: &LineName| self.leases.get(name).is_some_and(|(owner, _)| *owner != who);
+        let is_barred = names.iter().any(|line| of_another(line) && *line != name("B"));
+        match self.board.lease(self.now, &owner, &names, time) {
+            Ok(()) => {
+                assert!(!is_barred && time >= LEASE_MIN, "two owners");
+                self.leases.extend(names.into_iter().map(|name| (name, (who, self.now + time))));
+            }
+            Err(Refusal::Leased { .. }) => assert!(is_barred),
+            Err(Refusal::TakenOver { line, .. }) => assert!(of_another(&line) && line == name("B")),
+            Err(_) => {}
+        }
+    }
+
+    fn release(&mut self) {
+        let (who, names) = (self.random.pick(&OWNERS), self.some_names());
+        self.expire();
+        if self.board.release(self.now, &who.into(), &names).is_ok() {
+            for name in &names {
+                assert_eq!(self.leases.remove(name).map(|(owner, _)| owner), Some(who));
+            }
+        }
+    }
+
+    /// A line that goes or turns round takes its lease along.
+    fn drop_lease(&mut self, text: &str) {
+        self.dropped.extend(self.leases.remove_entry(&name(text)).map(|(name, _)| name));
+    }
+
+    fn check_leases(&self) {
+        assert!(self.ending.is_empty() && self.dropped.is_empty(), "a lease that did not end");
+        for (name, expected) in &self.lines {
+            assert!(expected.due.is_none() || !expected.acting.is_empty(), "{name} is not safe");
+            let lease = self.board.lease_of(expected.id).map(|lease| (lease.owner().words.as_str(), lease.until()));
+            assert_eq!(lease, self.leases.get(name).copied(), "{name}");
+        }
     }
 
     /// Settles any line that a back-end was told; it may be of an action that was abandoned.
@@ -184,7 +262,7 @@ impl World {
                 (_, Err(Failure::Unknown(_))) => expected.value = Value::Unknown,
             }
         }
-        self.board.handle(self.now, Fact::Acted { action, line, outcome });
+        self.tell(Fact::Acted { action, line, outcome });
     }
 
     fn edge(&mut self) {
@@ -204,7 +282,7 @@ impl World {
                 self.gestures(level);
             }
         }
-        self.board.handle(self.now, Fact::Edge { line, level, at: self.now });
+        self.tell(Fact::Edge { line, level, at: self.now });
     }
 
     /// Counts what an edge of BELL comes to, beside a press.
@@ -227,13 +305,15 @@ impl World {
     fn delivered(&mut self) {
         let Some(press) = self.random.take(&mut self.presses) else { return };
         let outcome = self.random.outcome();
-        self.board.handle(self.now, Fact::Delivered { press, outcome });
+        self.tell(Fact::Delivered { press, outcome });
     }
 
     fn time_passes(&mut self) {
-        self.now += Duration::from_millis(self.random.below(20));
+        let most = self.random.pick(&[20, 20, 150]);
+        self.now += Duration::from_millis(self.random.below(most));
         if self.random.below(3) > 0 {
             self.hold_is_over();
+            self.expire();
             self.board.handle_timeout(self.now);
             assert!(self.board.timeout().is_none_or(|deadline| deadline > self.now));
         }
@@ -252,7 +332,7 @@ impl World {
             Some(level) => Fact::Confirmed { line, level, cause },
             None => Fact::Lost { line, cause },
         };
-        self.board.handle(self.now, fact);
+        self.tell(fact);
     }
 
     fn hold_or_resume(&mut self) {
@@ -266,6 +346,7 @@ impl World {
 
     fn remove_or_add_line(&mut self) {
         if self.lines.remove(&name("D")).is_some() {
+            self.drop_lease("D");
             self.board.remove_line(self.now, &name("d")).unwrap();
         } else {
             self.add_line("D");
@@ -276,7 +357,8 @@ impl World {
         let direction = self.random.pick(&[Direction::Input, Direction::Output]);
         let expected = self.lines.get_mut(&name("C")).unwrap();
         if expected.direction != direction {
-            *expected = Expected { direction, value: Value::Unknown, acting: Vec::new(), ..*expected };
+            *expected = Expected { direction, value: Value::Unknown, acting: Vec::new(), due: None, ..*expected };
+            self.drop_lease("C");
         }
         self.board.set_direction(self.now, &name("C"), direction).unwrap();
     }
@@ -296,6 +378,14 @@ impl World {
                     self.heard_seq = event.seq;
                 }
                 Instruction::Notify { missed, .. } => self.slow_count += 1 + u64::from(missed),
+                Instruction::Leased { line, news: LeaseNews::Ended { .. } } => {
+                    if !self.dropped.remove(&line) {
+                        assert!(self.ending.remove(&line), "a lease that was renewed in time");
+                        let safe = if line == name("A") { Verb::On } else { Verb::Off };
+                        self.lines.get_mut(&line).unwrap().due = Some(safe);
+                    }
+                }
+                Instruction::Leased { .. } => {}
                 Instruction::Deliver { rule, press, step, deadline } => {
                     let rule = &mut self.rules[rule.index()];
                     assert!(deadline > self.now, "a late delivery");
@@ -327,6 +417,15 @@ impl World {
                 Keeper::Far => assert!(line.acting.iter().all(|before| *before < action), "in the order they came"),
             }
             line.acting.push(action);
+            match line.due.take() {
+                Some(safe) => {
+                    assert!(told == safe && cause.as_str().starts_with("the end of the lease of "), "not safe");
+                }
+                None => assert!(command.is_none_or(|command| {
+                    let owner = self.leases.get(name).map(|(owner, _)| OwnerId::from(*owner));
+                    owner.is_none_or(|owner| owner == command.owner)
+                })),
+            }
             if let Some(command) = command {
                 let (asked, verb) = &command.sets[index];
                 let wanted = match (verb, line.keeper, line.value) {
@@ -364,6 +463,7 @@ impl World {
         if self.slow_held {
             self.hold_or_resume();
         }
+        self.leases.clear();
         self.board.stop(self.now);
         self.hear();
         while !self.board.is_idle() {

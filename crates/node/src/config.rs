@@ -32,15 +32,16 @@ use std::path::PathBuf;
 pub use check::check;
 pub use gpio::{Bias, DEBOUNCE_MAX, Drive, Gpio, HardwareLine, HardwareLineError};
 pub use line::{LineConfig, LineKind, LineKindError};
-pub use mistake::{Counted, Mistake, Place, Problem};
+pub use mistake::{Counted, LeaseProblem, Mistake, Place, Problem};
 pub use name::{INSTANCE_NAME_BYTES_MAX, InstanceName, NameError, PROCESS_NAME_BYTES_MAX, ProcessName};
 pub use network::{Network, NetworkError};
 pub use rule::{
-    COMMANDS_MAX, DOUBLE_TIME_DEFAULT, Delivery, HOLD_TIME_DEFAULT, RuleConfig, TARGETS_MAX, WITHIN_DEFAULT,
+    COMMANDS_MAX, DOUBLE_TIME_DEFAULT, Delivery, HOLD_TIME_DEFAULT, RULE_LEASE_MAX, RuleConfig, TARGETS_MAX,
+    WITHIN_DEFAULT,
 };
 pub use serve::{BACKLOG_DEFAULT, BACKLOG_MAX, Language, LanguageError, Languages, MODE_DEFAULT, NETWORKS_MAX, Serve};
 /// The words of the board that a configuration is written in.
-pub use soquete_board::{Direction, Level, LineName, NameError as LineNameError, Preset, Trigger};
+pub use soquete_board::{Direction, LEASE_MIN, Level, LineName, NameError as LineNameError, Preset, Trigger};
 pub use timeout::{TIMEOUT_MAX, TIMEOUT_MIN, Timeout, TimeoutError};
 
 /// The most processes of one configuration: `up` keeps a pipe, a log and a timer for each.

@@ -1,23 +1,32 @@
 //! Presses on their way: from a rule to each of its targets, and back as one outcome.
 
 mod errand;
+mod leases;
 
 use crate::config::{Delivery, ProcessConfig, RuleConfig};
 use crate::front::{Front, SERVICE, verb};
 use crate::plant::Press;
+use crate::status::RuleLease;
 use errand::Errand;
-use soquete::{Endpoint, Hub, Outbound, Outcome};
-use soquete_board::{Cause, Fact, Failure, LineName, PressId, Refusal, RuleId, Ticket};
+use leases::Leases;
+pub(crate) use leases::lines_of;
+use soquete::{Endpoint, Hub, News, Outbound, Outcome};
+use soquete_board::{Cause, Fact, Failure, LineName, Owner, OwnerId, PressId, Refusal, RuleId, Ticket};
 use soquete_proto::client::{Options, Request};
 use soquete_proto::text::{self, Command};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
+
+/// The shortest silence before a server is pinged that keeps a lease for this process: 1 s, since a busy one answers
+/// late.
+const LEASE_PING_MIN: Duration = Duration::from_secs(1);
 
 /// The presses under way of all rules of a process.
 pub(crate) struct Deliveries {
     rules: Vec<RuleConfig>,
     /// One client for each endpoint that is spoken to in frames, whichever rules do.
     outbounds: Vec<Outbound>,
+    leases: Leases,
     /// Requests of those clients, by client and id.
     requests: HashMap<(usize, u32), PressId>,
     /// Presses that go as text or to groups, each by itself.
@@ -42,10 +51,21 @@ impl Deliveries {
             }
         }
         let options = Options { name: config.name.to_string(), resume: true, ..Options::new(SERVICE) };
-        let outbound = |endpoint: &&Endpoint| Outbound::new((*endpoint).clone(), options.clone());
+        let outbound = |endpoint: &&Endpoint| {
+            let Some(lease) = Leases::shortest(config, endpoint) else {
+                return Outbound::new((*endpoint).clone(), options.clone());
+            };
+            // A server that says nothing is given up and looked for again, or the lease would end with it.
+            let ping_after = lease.clamp(LEASE_PING_MIN, options.ping_after);
+            let mut client = Outbound::new((*endpoint).clone(), Options { ping_after, ..options.clone() });
+            client.keep_open();
+            client
+        };
+        let outbounds: Vec<Outbound> = endpoints.iter().map(outbound).collect();
         Deliveries {
             rules: config.rules.clone(),
-            outbounds: endpoints.iter().map(outbound).collect(),
+            leases: Leases::new(config, &outbounds),
+            outbounds,
             requests: HashMap::new(),
             errands: Vec::new(),
             commands: HashMap::new(),
@@ -71,7 +91,8 @@ impl Deliveries {
         let command = &send[step];
         self.presses.insert(press, Under { left: to.len().max(1), answers: Vec::new() });
         if to.is_empty() {
-            let ticket = front.command(sets(command), Cause::from(self.words(rule)), Some(deadline), 0);
+            let by = Owner { id: OwnerId::from("this process"), words: Cause::from(self.words(rule)) };
+            let ticket = front.command(sets(command), by, Some(deadline), 0);
             self.commands.insert(ticket, press);
             return;
         }
@@ -82,6 +103,7 @@ impl Deliveries {
             }
             // Every other endpoint of a rule has its client.
             let Some(client) = self.outbounds.iter().position(|client| client.endpoint() == endpoint) else { continue };
+            self.leases.ask_before(client, now, &mut self.outbounds);
             let request = Request { once: true, deadline: Some(deadline), ..Request::new(command.as_bytes()) };
             match self.outbounds[client].request(now, request) {
                 Ok(id) => drop(self.requests.insert((client, id), press)),
@@ -95,12 +117,11 @@ impl Deliveries {
 
     /// Does what can be done; tells the board of the presses that have ended.
     pub(crate) fn drive(&mut self, now: Duration, hub: &mut Hub, front: &mut Front) {
-        for (client, outbound) in self.outbounds.iter_mut().enumerate() {
-            outbound.drive(hub, now);
-            while let Some((id, outcome)) = outbound.next_outcome() {
-                if let Some(press) = self.requests.remove(&(client, id)) {
-                    settle(&mut self.presses, press, outbound.endpoint().to_string(), outcome);
-                }
+        self.leases.ask(now, &mut self.outbounds);
+        for client in 0..self.outbounds.len() {
+            self.outbounds[client].drive(hub, now);
+            while let Some(news) = self.outbounds[client].next_news() {
+                self.hear(now, client, news);
             }
         }
         let presses = &mut self.presses;
@@ -124,6 +145,25 @@ impl Deliveries {
             front.plant.handle(now, Fact::Delivered { press, outcome: together(&under.answers) });
         }
         front.sort_effects();
+    }
+
+    fn hear(&mut self, now: Duration, client: usize, news: News) {
+        match news {
+            News::Opened => self.leases.opened(client, now),
+            News::Ended { id, outcome } => {
+                if let Some(press) = self.requests.remove(&(client, id)) {
+                    settle(&mut self.presses, press, self.outbounds[client].endpoint().to_string(), outcome);
+                } else {
+                    self.leases.ended((client, id), &outcome, now, &self.outbounds);
+                }
+            }
+            News::Lost(_) | News::Event { .. } => {}
+        }
+    }
+
+    /// Says what leases a rule has; nothing where it takes none.
+    pub(crate) fn lease_status(&self, rule: RuleId) -> Option<RuleLease> {
+        self.leases.status(rule.index(), &self.outbounds)
     }
 
     /// Gives up what is under way: all of it, or only what was never sent, which is safe.
@@ -162,7 +202,8 @@ impl Deliveries {
     /// Returns when [`drive`](Deliveries::drive) has something to do if nothing becomes ready before.
     pub(crate) fn timeout(&mut self) -> Option<Duration> {
         let outbounds = self.outbounds.iter_mut().filter_map(Outbound::timeout);
-        outbounds.chain(self.errands.iter().map(|(errand, _)| errand.timeout())).min()
+        let errands = self.errands.iter().map(|(errand, _)| errand.timeout());
+        outbounds.chain(errands).chain(self.leases.timeout()).min()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Front-ends: what is asked in text or frames becomes a command of the board, and what comes of it an answer.
 
 mod answer;
+mod lease;
 mod watchers;
 
 use crate::back::{Back, HOPS_MAX};
@@ -9,8 +10,9 @@ use crate::console::Seldom;
 use crate::plant::{Effect, Plant};
 pub(crate) use answer::verb;
 use answer::{Words, code_of, names, put_lines, put_values, value_word};
+use lease::owner_of;
 use soquete::{Clock, ConnectionId, Ending, Exchange, Handler, Hub, Peer, Responder, Tongue};
-use soquete_board::{Cause, Command as Sets, Direction, Fact, LineName, Refusal, Ticket, Value, Verb};
+use soquete_board::{Command as Sets, Direction, Fact, LineName, Owner, Refusal, Ticket, Value, Verb};
 use soquete_proto::handshake::Code;
 use soquete_proto::text::{self, Command};
 use std::collections::HashMap;
@@ -89,13 +91,14 @@ impl Front {
     pub(crate) fn command(
         &mut self,
         sets: Vec<(LineName, Verb)>,
-        cause: Cause,
+        by: Owner,
         deadline: Option<Duration>,
         hops: u8,
     ) -> Ticket {
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
-        self.plant.handle(Clock::now(), Fact::Command(Sets { ticket, cause, sets, deadline, hops }));
+        let Owner { id: owner, words: cause } = by;
+        self.plant.handle(Clock::now(), Fact::Command(Sets { ticket, cause, owner, sets, deadline, hops }));
         self.sort_effects();
         ticket
     }
@@ -182,6 +185,11 @@ impl Front {
     }
 
     fn obey(&mut self, exchange: Exchange<'_>, command: Command<'_>) {
+        if self.plant.board.has_leases() {
+            // A process that was stopped must not tell values from before the end of a lease.
+            self.plant.end_leases(Clock::now());
+            self.sort_effects();
+        }
         match command {
             Command::Set(sets) => self.set(exchange, sets),
             Command::Get(asked) => match names(&asked) {
@@ -190,6 +198,8 @@ impl Front {
             },
             Command::Lines => self.ask(exchange, Question::Lines),
             Command::Watch(asked) => self.watch(exchange, &asked),
+            Command::Lease { lines, time } => self.lease(exchange, &lines, time),
+            Command::Release(lines) => self.release(exchange, &lines),
             Command::Help => {
                 let mut help = format!("OK {}", text::HELP.len());
                 text::HELP.iter().for_each(|line| _ = write!(help, "\n{line}"));
@@ -212,15 +222,20 @@ impl Front {
             Ok(sets) => sets,
             Err(refusal) => return self.refuse(exchange, &refusal),
         };
-        let cause = cause_of(&exchange);
-        let ticket = self.command(sets, cause, exchange.deadline, exchange.hops);
+        let ticket = self.command(sets, owner_of(&exchange), exchange.deadline, exchange.hops);
         match self.take_answer(ticket) {
-            Some(Ok(values)) if self.holds(&exchange) => {
-                self.held.push((exchange.later(), Held::Words(Ok(put_values(&values)))));
-            }
-            Some(Ok(values)) => reply(exchange, &put_values(&values)),
+            Some(Ok(values)) => self.done(exchange, put_values(&values)),
             Some(Err(refusal)) => self.refuse(exchange, &refusal),
             None => drop(self.waiting.insert(ticket, exchange.later())),
+        }
+    }
+
+    /// Answers what was done at once, behind the events of what happened before.
+    fn done(&mut self, exchange: Exchange<'_>, answer: String) {
+        if self.holds(&exchange) {
+            self.held.push((exchange.later(), Held::Words(Ok(answer))));
+        } else {
+            reply(exchange, &answer);
         }
     }
 
@@ -365,17 +380,6 @@ impl Front {
             Some(name) => format!("{name} ({peer})"),
             None => peer.to_string(),
         }
-    }
-}
-
-/// Says who causes what an exchange asks for.
-fn cause_of(exchange: &Exchange<'_>) -> Cause {
-    if exchange.name.is_empty() {
-        Cause::from(exchange.peer.to_string())
-    } else {
-        // What a peer calls itself is its own affair, but it must not look like two lines of the log.
-        let name: String = exchange.name.chars().filter(|character| !character.is_control()).collect();
-        Cause::from(format!("{name} ({})", exchange.peer))
     }
 }
 

@@ -6,8 +6,8 @@ use crate::console;
 use crate::error::ProcessError;
 use soquete::{Clock, Hub};
 use soquete_board::{
-    Board, Cause, Direction, Event, Fact, Failure, Instruction, Level, LineId, LineName, LineSpec, Outcome, PressId,
-    Refusal, RuleId, RuleSpec, Taken, Ticket, Value, Verb, WatcherId,
+    Board, Cause, Direction, Event, Fact, Failure, Instruction, Level, LineId, LineName, LineSpec, Outcome, Owner,
+    OwnerId, PressId, Refusal, RuleId, RuleSpec, Taken, Ticket, Value, Verb, WatcherId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -68,8 +68,9 @@ impl Plant {
         for line in &config.lines {
             let back = Back::new(line, config.syslog.as_deref(), made)?;
             let (direction, keeper) = (line.kind.direction(), line.kind.keeper());
-            let LineConfig { name, start, stop, safe, .. } = line.clone();
-            let id = board.add_line(now, LineSpec { name, direction, keeper, start, stop, safe }).map_err(refused)?;
+            let LineConfig { name, start, stop, safe, may_be_taken_over, .. } = line.clone();
+            let spec = LineSpec { name, direction, keeper, start, stop, safe, may_be_taken_over };
+            let id = board.add_line(now, spec).map_err(refused)?;
             ids.push(id);
             if direction == Direction::Input && matches!(back, Back::Fifo(_) | Back::Virtual) {
                 let cause = Cause::from("start");
@@ -110,6 +111,38 @@ impl Plant {
         self.carry_out(now);
     }
 
+    /// Gives somebody a lease on lines, or renews it, and carries out what follows.
+    pub(crate) fn lease(
+        &mut self,
+        now: Duration,
+        owner: &Owner,
+        lines: &[LineName],
+        time: Duration,
+    ) -> Result<(), Refusal> {
+        let leased = self.board.lease(now, owner, lines, time);
+        self.carry_out(now);
+        leased
+    }
+
+    /// Ends somebody's leases on lines, and carries out what follows.
+    pub(crate) fn release(&mut self, now: Duration, owner: &OwnerId, lines: &[LineName]) -> Result<(), Refusal> {
+        let released = self.board.release(now, owner, lines);
+        self.carry_out(now);
+        released
+    }
+
+    /// Ends the leases that have had their time, and nothing else, and carries out what follows.
+    pub(crate) fn end_leases(&mut self, now: Duration) {
+        self.board.end_leases(now);
+        self.carry_out(now);
+    }
+
+    /// Ends what has had its time, and carries out what follows. Edges that happened before come first.
+    pub(crate) fn handle_timeout(&mut self, now: Duration) {
+        self.board.handle_timeout(now);
+        self.carry_out(now);
+    }
+
     /// Carries out what the board wants of its lines; the rest waits for [`next_effect`](Plant::next_effect).
     pub(crate) fn carry_out(&mut self, now: Duration) {
         while let Some(instruction) = self.board.poll() {
@@ -123,6 +156,10 @@ impl Plant {
                 Instruction::Notify { watcher, event, missed } => Effect::Notify { watcher, event, missed },
                 Instruction::Deliver { rule, press, step, deadline } => {
                     Effect::Deliver(Press { rule, press, step, deadline })
+                }
+                Instruction::Leased { line, news } => {
+                    console::say(&format!("{line}: {news}"));
+                    continue;
                 }
                 Instruction::Report { rule, step, outcome, .. } => Effect::Report { rule, step, outcome },
             };
@@ -224,15 +261,13 @@ impl Plant {
             return Ok(level.into());
         }
         let outcome = if is_gpio { self.gpios.set(line, level) } else { wired.back.set(level) };
-        if let Err(failure) = &outcome
-            && self.is_preset
-            && self.gpios.holds(line)
-        {
-            // Whoever asked is told; of these nobody would hear. That it is missing was said.
-            preset_failed(&wired.name, cause, failure);
-        }
-        if outcome.is_ok() && is_change {
-            console::say(&format!("{} {}, by {cause}", wired.name, Value::from(level)));
+        match &outcome {
+            Ok(()) if is_change => console::say(&format!("{} {}, by {cause}", wired.name, Value::from(level))),
+            Ok(()) => {}
+            // That hardware is missing was said.
+            Err(_) if is_gpio && !self.gpios.holds(line) => {}
+            // Of a value that nobody asked for nobody else would hear.
+            Err(failure) => console::say(&format!("{}, by {cause}: {failure}", wired.name)),
         }
         outcome.map(|()| level.into())
     }

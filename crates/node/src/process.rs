@@ -177,8 +177,7 @@ impl Process {
         self.read_fifos(now)?;
         // Edges before time: a release that has come ends a hold that was not over yet.
         self.front.plant.hear_gpios(now, &mut self.hub);
-        self.front.plant.board.handle_timeout(now);
-        self.front.plant.carry_out(now);
+        self.front.plant.handle_timeout(now);
         self.settle(now);
         self.front.refusals.handle_timeout(now);
         self.ignored.handle_timeout(now);

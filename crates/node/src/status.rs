@@ -43,6 +43,8 @@ pub struct LineStatus {
     pub since_us: Option<u64>,
     /// Who changed it last.
     pub by: Option<String>,
+    /// Who owns it; nothing where nobody does.
+    pub lease: Option<LeaseStatus>,
     /// Where it leads; nothing where it is not remote.
     pub far: Option<FarStatus>,
     /// How it is on its chip; nothing where it is no hardware.
@@ -58,6 +60,15 @@ pub struct GpioStatus {
     pub trouble: Option<String>,
     /// Edges since the start that came faster than the kernel could tell them or than they were read, and were lost.
     pub missed_edges: u64,
+}
+
+/// A lease on a line at a moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeaseStatus {
+    /// Who owns the line.
+    pub by: String,
+    /// Seconds until it ends, unless it is renewed.
+    pub left_secs: f64,
 }
 
 /// The far end of a remote line at a moment.
@@ -82,6 +93,8 @@ pub struct RuleStatus {
     pub send: Vec<String>,
     /// Where to, as URLs; empty where it is a line of the same process.
     pub to: Vec<String>,
+    /// The leases it has on the lines it sets; nothing where it takes none.
+    pub lease: Option<RuleLease>,
     /// Presses done.
     pub done: u64,
     /// Presses that were not done, and never will be.
@@ -92,6 +105,17 @@ pub struct RuleStatus {
     pub waiting: u64,
     /// Why the latest press was not done or is unknown, with its time; nothing where all were done.
     pub trouble: Option<Trouble>,
+}
+
+/// The leases of a rule at a moment, one at each of its endpoints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleLease {
+    /// How long each lasts from a renewal: `3s`.
+    pub time: String,
+    /// Whether it has all of them.
+    pub held: bool,
+    /// Why it does not, of each endpoint that says why.
+    pub trouble: Vec<String>,
 }
 
 /// A press that was not done, or of which nobody knows.

@@ -6,28 +6,37 @@
 //! | `LED` | the value; of several lines: `LED RELAY1` |
 //! | `LINES` | every line and its value |
 //! | `WATCH`, `WATCH LED …` | an event at each change, of every line or of those named |
+//! | `LEASE LED 3s` | the sole right to set a line for a time, or its renewal; several lines: `LEASE LED RELAY1 3s` |
+//! | `RELEASE LED` | that right given back; of several lines: `RELEASE LED RELAY1` |
 //! | `HELP`, `QUIT` | this table; the end |
 //!
-//! Words stand apart by spaces or tabs; case does not matter.
+//! A time is a whole number and `ms`, `s`, `m` or `h`. Words stand apart by spaces or tabs; case does not matter.
 
 use std::fmt;
+use std::time::Duration;
 
 /// The words that no line can have as its name.
-pub const WORDS: [&str; 10] = ["ON", "OFF", "TOGGLE", "LINES", "WATCH", "HELP", "QUIT", "OK", "ERR", "EVENT"];
+pub const WORDS: [&str; 12] =
+    ["ON", "OFF", "TOGGLE", "LINES", "WATCH", "LEASE", "RELEASE", "HELP", "QUIT", "OK", "ERR", "EVENT"];
 
 /// The longest name of a line, in octets.
 pub const LINE_NAME_MAX_BYTES: usize = 32;
 
 /// The answer to `HELP`, line by line.
-pub const HELP: [&str; 7] = [
+pub const HELP: [&str; 9] = [
     "LED ON | LED OFF | LED TOGGLE   sets a line; several together: LED ON RELAY1 OFF",
     "LED                             tells its value",
     "LINES                           tells every line and its value",
     "WATCH [LED ...]                 tells each change from now on, as EVENT LED ON",
+    "LEASE LED 3s                    lets nobody else set it for 3 s; again before they are over renews it",
+    "RELEASE LED                     gives that right back; without it the line becomes safe at the end",
     "HELP                            this",
     "QUIT                            ends the connection",
     "Each line ends with LF, CRLF or NUL, and is answered by OK ... or ERR and the reason.",
 ];
+
+/// The units of a time, the largest first, and their milliseconds.
+pub const TIME_UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// What a line is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +69,15 @@ pub enum Command<'a> {
     Lines,
     /// Asks for events of the lines named, or of all where none is.
     Watch(Vec<&'a str>),
+    /// Takes or renews the sole right to set one or more lines.
+    Lease {
+        /// The lines.
+        lines: Vec<&'a str>,
+        /// For how long.
+        time: Duration,
+    },
+    /// Gives that right back.
+    Release(Vec<&'a str>),
     /// Asks for the grammar.
     Help,
     /// Ends the connection.
@@ -83,6 +101,13 @@ pub enum Malformed {
     },
     /// Lines that are set and lines that are asked for in one command.
     Mixed,
+    /// A command word without what it needs behind it.
+    Lacking {
+        /// The command word.
+        word: &'static str,
+        /// A whole command, as it could be.
+        example: &'static str,
+    },
     /// A command word with something behind it that takes nothing.
     Surplus {
         /// The command word.
@@ -100,6 +125,7 @@ impl fmt::Display for Malformed {
                 write!(f, "unknown command {word:?}; try LED ON, LED OFF, LED TOGGLE, LED, LINES, WATCH, HELP, QUIT")
             }
             Malformed::Mixed => f.write_str("set lines and ask for lines in two commands"),
+            Malformed::Lacking { word, example } => write!(f, "{word} lacks something; try such as {example}"),
             Malformed::Surplus { word } => write!(f, "{word} takes nothing behind it"),
         }
     }
@@ -143,10 +169,41 @@ pub fn parse(line: &[u8]) -> Result<Option<Command<'_>>, Malformed> {
     if first.eq_ignore_ascii_case("WATCH") {
         return names(rest).map(|names| Some(Command::Watch(names)));
     }
+    if first.eq_ignore_ascii_case("LEASE") {
+        return lease(rest).map(Some);
+    }
+    if first.eq_ignore_ascii_case("RELEASE") {
+        let lacking = Malformed::Lacking { word: "RELEASE", example: "RELEASE LED" };
+        return if rest.is_empty() { Err(lacking) } else { names(rest).map(|names| Some(Command::Release(names))) };
+    }
     if words.iter().any(|word| Verb::parse(word).is_some()) {
         return sets(&words).map(|sets| Some(Command::Set(sets)));
     }
     names(&words).map(|names| Some(Command::Get(names)))
+}
+
+fn lease<'a>(words: &[&'a str]) -> Result<Command<'a>, Malformed> {
+    let time = words.split_last().and_then(|(last, lines)| Some((lines, time(last)?)));
+    let (lines, time) = time
+        .filter(|(lines, _)| !lines.is_empty())
+        .ok_or(Malformed::Lacking { word: "LEASE", example: "LEASE LED 3s" })?;
+    Ok(Command::Lease { lines: names(lines)?, time })
+}
+
+/// Reads a time: a whole number and its unit, in any case; one that is too long for 64 bits is as long as can be.
+///
+/// ```
+/// use soquete_proto::text::time;
+/// use std::time::Duration;
+/// assert_eq!(time("1500ms"), Some(Duration::from_millis(1500)));
+/// assert_eq!(time("3 s"), None);
+/// ```
+pub fn time(word: &str) -> Option<Duration> {
+    let digits = word.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = word.split_at(digits);
+    let unit_ms = TIME_UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?.1;
+    let number: u64 = if number.is_empty() { return None } else { number.parse().unwrap_or(u64::MAX) };
+    Some(Duration::from_millis(number.saturating_mul(unit_ms)))
 }
 
 fn names<'a>(words: &[&'a str]) -> Result<Vec<&'a str>, Malformed> {
@@ -206,7 +263,11 @@ mod tests {
 
     #[test]
     fn the_grammar_as_documented() {
-        let table: [(&str, Command<'_>); 9] = [
+        let lease = |lines: &[&'static str], time_ms| Command::Lease {
+            lines: lines.to_vec(),
+            time: Duration::from_millis(time_ms),
+        };
+        let table: [(&str, Command<'_>); 13] = [
             ("LED ON", Command::Set(vec![("LED", Verb::On)])),
             ("\tled  off ", Command::Set(vec![("led", Verb::Off)])),
             ("LED ON RELAY1 OFF", Command::Set(vec![("LED", Verb::On), ("RELAY1", Verb::Off)])),
@@ -215,6 +276,10 @@ mod tests {
             ("lines", Command::Lines),
             ("WATCH", Command::Watch(vec![])),
             ("WATCH LED", Command::Watch(vec!["LED"])),
+            ("LEASE LED 3s", lease(&["LED"], 3000)),
+            ("lease LED RELAY1 500MS", lease(&["LED", "RELAY1"], 500)),
+            ("LEASE LED 99999999999999999999h", lease(&["LED"], u64::MAX)),
+            ("RELEASE LED relay1", Command::Release(vec!["LED", "relay1"])),
             ("Quit", Command::Quit),
         ];
         for (line, command) in table {
@@ -230,6 +295,14 @@ mod tests {
             ("ON LED", "unknown command \"ON\""),
             ("LED=1", "unknown command \"LED=1\""),
             ("LED ON!", "unknown command \"ON!\""),
+            ("LEASE", "LEASE lacks something; try such as LEASE LED 3s"),
+            ("LEASE LED", "LEASE lacks something; try such as LEASE LED 3s"),
+            ("LEASE 3s", "LEASE lacks something; try such as LEASE LED 3s"),
+            ("LEASE LED 3", "LEASE lacks something; try such as LEASE LED 3s"),
+            ("LEASE LED ON 3s", "unknown command \"ON\""),
+            ("RELEASE", "RELEASE lacks something; try such as RELEASE LED"),
+            ("RELEASE LED 3s", "unknown command \"3s\""),
+            ("LED LEASE", "unknown command \"LEASE\""),
             ("LINES LED", "LINES takes nothing behind it"),
             ("X-Header: a", "unknown command \"X-Header:\""),
             ("L\u{c9}D ON", "octet 0xc3 at 1 is no printable ASCII"),

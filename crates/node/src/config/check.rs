@@ -209,7 +209,7 @@ mod tests {
     use soquete_board::Trigger;
 
     use super::*;
-    use crate::config::{Delivery, LineConfig, Network, RuleConfig, TimeoutError};
+    use crate::config::{Delivery, LeaseProblem, LineConfig, Network, RuleConfig, TimeoutError};
     use soquete_board::LINES_PER_COMMAND_MAX;
 
     fn name(text: &str) -> LineName {
@@ -380,6 +380,22 @@ mod tests {
         assert_eq!(send("LAMP ON"), Some((SEND, Problem::NoSuchOutput(name("LAMP")))));
         assert_eq!(send("BUTTON ON"), Some((SEND, Problem::NotAnOutput(name("BUTTON")))));
         assert_eq!(problem(|p| p.rules[0].delivery = Delivery::Text), Some((RULE, Problem::TextToItself)));
+    }
+
+    #[test]
+    fn a_lease_is_on_as_many_lines_as_a_command_may_name() {
+        let lease = |more: Option<&str>| {
+            problem(|p| {
+                let all: Vec<String> = (0..LINES_PER_COMMAND_MAX).map(|nth| format!("L{nth} ON")).collect();
+                p.rules[0].send = vec![all.join(" "), "l0 OFF".into()];
+                p.rules[0].send.extend(more.map(str::to_owned));
+                p.rules[0].to = vec!["unix:@led".parse().unwrap()];
+                p.rules[0].lease = Some(std::time::Duration::from_secs(3));
+            })
+        };
+        assert_eq!(lease(None), None);
+        let wide = Problem::BadLease(LeaseProblem::Wide { lines: LINES_PER_COMMAND_MAX + 1 });
+        assert_eq!(lease(Some("M ON")), Some((RULE, wide)));
     }
 
     #[test]

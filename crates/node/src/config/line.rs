@@ -21,6 +21,8 @@ pub struct LineConfig {
     pub stop: Preset,
     /// What an output gets when a lease on it ends without renewal; off by default.
     pub safe: Level,
+    /// Whether who wants a lease on an output gets it although another has one; not by default.
+    pub may_be_taken_over: bool,
 }
 
 impl LineConfig {
@@ -28,7 +30,7 @@ impl LineConfig {
     #[must_use]
     pub fn new(name: LineName, kind: LineKind) -> Self {
         let preset = kind.preset_default();
-        Self { name, kind, start: preset, stop: preset, safe: Level::Off }
+        Self { name, kind, start: preset, stop: preset, safe: Level::Off, may_be_taken_over: false }
     }
 }
 

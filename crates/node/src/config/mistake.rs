@@ -223,8 +223,29 @@ pub enum Problem {
     NoPort(Endpoint),
     /// A rule sends to an endpoint twice.
     RepeatedTarget(Endpoint),
+    /// A rule takes a lease that it cannot have.
+    BadLease(LeaseProblem),
     /// A time of a rule is out of its bounds.
     BadWithin(TimeoutError),
+}
+
+/// Why a rule cannot have the lease that it is to take. It prints what is wrong and what was expected, in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeaseProblem {
+    /// The rule has no `to`: with its process everything would be gone that could make a line safe.
+    ToItself,
+    /// The rule sends text.
+    InText,
+    /// Its lines are those of a group, of which none could say who owns them.
+    OfGroup(Endpoint),
+    /// It is on more lines than one command may name.
+    Wide {
+        /// How many.
+        lines: usize,
+    },
+    /// It lasts too short or too long.
+    Time,
 }
 
 impl fmt::Display for Mistake {
@@ -331,8 +352,25 @@ impl Problem {
             Self::TextToItself => f.write_str("text to this process itself; expected `as` only where there is a `to`"),
             Self::NoPort(to) => write!(f, "nobody listens at {to}; expected a port from 1 to 65535"),
             Self::RepeatedTarget(to) => write!(f, "{to} is sent to a second time; expected each endpoint once"),
+            Self::BadLease(problem) => fmt::Display::fmt(problem, f),
             Self::BadWithin(error) => fmt::Display::fmt(error, f),
             other => unreachable!("{other:?} is none of a rule's"),
+        }
+    }
+}
+
+impl fmt::Display for LeaseProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ToItself => f.write_str(
+                "a lease on lines of this process itself, which end with it; expected `lease` only where there is a `to`",
+            ),
+            Self::InText => {
+                f.write_str("a lease for a rule that sends text; expected `lease` only with `as = \"frames\"`")
+            }
+            Self::OfGroup(to) => write!(f, "a lease at {to}, which is a group; expected one server"),
+            Self::Wide { lines } => write!(f, "a lease on {lines} lines; expected at most {LINES_PER_COMMAND_MAX}"),
+            Self::Time => f.write_str("a lease too short or too long; expected 100ms to 1m"),
         }
     }
 }

@@ -15,6 +15,10 @@ pub const HOLD_TIME_DEFAULT: Duration = Duration::from_secs(1);
 /// How long after a press another one makes both a double, by default: as long as two clicks of a mouse may be apart.
 pub const DOUBLE_TIME_DEFAULT: Duration = Duration::from_millis(500);
 
+/// The longest lease of a rule: 1 min, as long as a server remembers a session without a connection. So a process that
+/// has lost its session has lost the lease, too, and is not held up by its own.
+pub const RULE_LEASE_MAX: Duration = Duration::from_secs(60);
+
 /// The most commands that one rule sends in turn.
 pub const COMMANDS_MAX: usize = 64;
 
@@ -35,6 +39,9 @@ pub struct RuleConfig {
     pub to: Vec<Endpoint>,
     /// In which language it goes there; frames by default.
     pub delivery: Delivery,
+    /// How long the lease is that it takes on the lines it sets and renews while its process lives; 100 ms to
+    /// [`RULE_LEASE_MAX`]. None by default.
+    pub lease: Option<Duration>,
     /// What is not delivered this long after the edge is reported not done; 1 ms to 1 h, [`WITHIN_DEFAULT`] by default.
     pub within: Duration,
 }
@@ -49,6 +56,7 @@ impl RuleConfig {
             send: vec![command.into()],
             to: Vec::new(),
             delivery: Delivery::Frames,
+            lease: None,
             within: WITHIN_DEFAULT,
         }
     }

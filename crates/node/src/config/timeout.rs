@@ -4,14 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use soquete_proto::text::{TIME_UNITS, time};
+
 /// The shortest timeout that can be written: no press is delivered in less on any network.
 pub const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 
 /// The longest timeout that can be written: a press that is done an hour late surprises everybody.
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(60 * 60);
-
-/// The units, the largest first, and their milliseconds.
-const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// A time limit as it is written: a whole number and `ms`, `s`, `m` or `h`, from 1 ms to 1 h.
 ///
@@ -62,15 +61,12 @@ impl FromStr for Timeout {
     type Err = TimeoutError;
 
     fn from_str(text: &str) -> Result<Self, TimeoutError> {
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at(digits);
-        if number.is_empty() {
+        if !text.starts_with(|first: char| first.is_ascii_digit()) {
             return Err(TimeoutError::NoNumber);
         }
-        let unit_ms = UNITS.iter().find(|(name, _)| *name == unit).ok_or(TimeoutError::NoUnit)?.1;
-        // What does not fit 64 bits is beyond the bound in every unit.
-        let millis = number.parse().map_or(u64::MAX, |number: u64| number.saturating_mul(unit_ms));
-        Self::try_from(Duration::from_millis(millis))
+        // In a configuration units are written as they are printed.
+        let is_lower = !text.bytes().any(|octet| octet.is_ascii_uppercase());
+        Self::try_from(time(text).filter(|_| is_lower).ok_or(TimeoutError::NoUnit)?)
     }
 }
 
@@ -78,7 +74,7 @@ impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
         let whole = |&&(_, unit_ms): &&(&str, u64)| millis.is_multiple_of(u128::from(unit_ms));
-        let (unit, unit_ms) = UNITS.iter().find(whole).unwrap_or(&UNITS[3]);
+        let (unit, unit_ms) = TIME_UNITS.iter().find(whole).unwrap_or(&TIME_UNITS[3]);
         write!(f, "{}{unit}", millis / u128::from(*unit_ms))
     }
 }

@@ -1,6 +1,7 @@
 //! The words of answers.
 
 use crate::moment::unix_us;
+use soquete::Clock;
 use soquete_board::{Board, Direction, Event, LineName, Refusal, Value, Verb};
 use soquete_proto::handshake::Code;
 use soquete_proto::text;
@@ -23,7 +24,7 @@ pub(super) fn put_values(values: &[(LineName, Value)]) -> String {
     })
 }
 
-/// Lists the lines: `OK n`, then a row each, `NAME VALUE DIRECTION`.
+/// Lists the lines: `OK n`, then a row each, `NAME VALUE DIRECTION`, and of a leased line `LEASED 2400ms OWNER`.
 pub(super) fn put_lines(board: &Board) -> String {
     let mut text = format!("OK {}", board.lines().count());
     for line in board.lines() {
@@ -32,6 +33,10 @@ pub(super) fn put_lines(board: &Board) -> String {
             Direction::Output => "OUTPUT",
         };
         _ = write!(text, "\n{} {} {direction}", line.name(), value_word(line.value()));
+        if let Some(lease) = board.lease_of(line.id()) {
+            let left = lease.until().saturating_sub(Clock::now()).as_millis();
+            _ = write!(text, " LEASED {left}ms {}", lease.owner().words);
+        }
     }
     text
 }

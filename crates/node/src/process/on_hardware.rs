@@ -126,3 +126,19 @@ fn a_chip_that_goes_leaves_its_lines_unknown_and_the_others_unharmed() {
     assert_eq!(board.ask("FAR ON"), "OK FAR ON");
     assert_eq!(fake.wire("P0"), Level::On);
 }
+
+#[test]
+fn a_lease_that_ends_makes_an_output_safe_and_one_that_was_gone_then_has_its_start_value() {
+    let (fake, mut config) = config(&[]);
+    config.lines.iter_mut().for_each(|line| line.safe = Level::On);
+    let mut board = Running::start(&fake, config);
+    board.ask("WATCH");
+    fake.unplug("usb");
+    assert_eq!(board.event(), "FAR UNKNOWN");
+    assert_eq!(board.ask("LEASE LED FAR 100ms"), "OK LEASE LED FAR 100ms");
+    assert_eq!(board.event(), "LED ON");
+    assert_eq!(fake.wire("GPIO17"), Level::On);
+    fake.plug("usb", &["P0"]);
+    assert_eq!(board.event(), "FAR OFF");
+    assert_eq!(board.ask("FAR ON"), "OK FAR ON");
+}

@@ -2,7 +2,7 @@
 
 use super::Process;
 use crate::moment::unix_us;
-use crate::status::{LineStatus, ProcessStatus, RuleStatus};
+use crate::status::{LeaseStatus, LineStatus, ProcessStatus, RuleStatus};
 use soquete::Clock;
 use soquete_board::{Direction, Rule};
 
@@ -40,6 +40,10 @@ impl Process {
             value: line.value().to_string(),
             since_us: has_changed.then(|| unix_us(line.since())),
             gpio: self.front.plant.gpios.status(line.id()),
+            lease: self.front.plant.board.lease_of(line.id()).map(|lease| LeaseStatus {
+                by: lease.owner().words.as_str().to_owned(),
+                left_secs: lease.until().saturating_sub(Clock::now()).as_secs_f64(),
+            }),
             far: self.front.plant.remotes.status(line.id()),
             by: line.cause().map(|cause| cause.as_str().to_owned()),
         }
@@ -52,6 +56,7 @@ impl Process {
             on: config.words(),
             send: config.send.clone(),
             to: config.to.iter().map(ToString::to_string).collect(),
+            lease: self.deliveries.lease_status(rule.id()),
             done: counts.done,
             not_done: counts.not_done,
             unknown: counts.unknown,

@@ -71,6 +71,11 @@ impl Link {
         self.state == State::Open
     }
 
+    /// Returns the session of its client; nothing where none is remembered. Another link may resume it.
+    pub fn session(&self) -> Option<u64> {
+        (self.session != 0).then_some(self.session)
+    }
+
     /// Says whether events to the client may be urgent: both ends have the feature.
     pub fn takes_urgent(&self) -> bool {
         self.features.contains(Features::URGENT)

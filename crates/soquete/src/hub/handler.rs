@@ -130,6 +130,12 @@ impl Exchange<'_> {
         if let Way::Frames { ticket, .. } = &self.way { ticket.id } else { 0 }
     }
 
+    /// Returns the session of its client, which may survive the connection; nothing where none is remembered, in text and
+    /// in raw, and for a message that wants no answer. Sessions of two services may have the same number.
+    pub fn session(&self) -> Option<u64> {
+        if let Way::Frames { link, .. } = &self.way { link.session() } else { None }
+    }
+
     /// Says whether it is a message that overtook others at its sender.
     pub fn is_urgent(&self) -> bool {
         matches!(self.way, Way::None { is_urgent: true })

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use soquete::{Endpoint, Host};
-use soquete_board::{Direction, LINES_PER_COMMAND_MAX, LineName, Trigger};
+use soquete_board::{Direction, LEASE_MIN, LINES_PER_COMMAND_MAX, LineName, Trigger};
 use soquete_proto::lines::LINE_MAX_BYTES;
 use soquete_proto::text;
 
 use super::{Check, has_no_port};
-use crate::config::{Counted, Delivery, Place, Problem, RuleConfig, Timeout};
+use crate::config::{Counted, Delivery, LeaseProblem, Place, Problem, RULE_LEASE_MAX, RuleConfig, Timeout};
+use crate::deliver::lines_of;
 
 impl Check<'_> {
     pub(super) fn rule(&mut self, place: Place, rule: &RuleConfig, lines: &HashMap<&LineName, Direction>) {
@@ -52,6 +53,7 @@ impl Check<'_> {
                 self.found(place.to(nth), Problem::RepeatedTarget(to.clone()));
             }
         }
+        self.lease(place, rule);
         let own = match rule.on {
             Trigger::Hold(time) | Trigger::Double(time) => Some(time),
             _ => None,
@@ -60,6 +62,25 @@ impl Check<'_> {
             if let Err(error) = Timeout::try_from(time) {
                 self.found(place, Problem::BadWithin(error));
             }
+        }
+    }
+
+    fn lease(&mut self, place: Place, rule: &RuleConfig) {
+        let Some(time) = rule.lease else { return };
+        if !(LEASE_MIN..=RULE_LEASE_MAX).contains(&time) {
+            self.found(place, Problem::BadLease(LeaseProblem::Time));
+        }
+        if rule.to.is_empty() {
+            self.found(place, Problem::BadLease(LeaseProblem::ToItself));
+        } else if rule.delivery == Delivery::Text {
+            self.found(place, Problem::BadLease(LeaseProblem::InText));
+        }
+        for (nth, to) in rule.to.iter().enumerate().filter(|(_, to)| to.reaches_many()) {
+            self.found(place.to(nth), Problem::BadLease(LeaseProblem::OfGroup(to.clone())));
+        }
+        let lines = lines_of(rule).len();
+        if lines > LINES_PER_COMMAND_MAX {
+            self.found(place, Problem::BadLease(LeaseProblem::Wide { lines }));
         }
     }
 }
