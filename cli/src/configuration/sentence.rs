@@ -50,7 +50,11 @@ mod tests {
                 "unknown key `serv`; expected `serve`, `lines`",
             ),
             ("unknown field `b`, expected `a` or `c`", "'b'", "unknown key `b`; expected `a` or `c`"),
-            ("unknown field `bias`, expected `a`", "bias", "`bias`: this version has no gpio lines; expected `a`"),
+            (
+                "unknown field `edge`, expected `a`",
+                "edge",
+                "`edge`: this version has no choice of edges: a line tells both; expected `a`",
+            ),
             ("missing field `send`", "[[rules]]", "no `send`; expected it in this table"),
             ("duplicate key", "name", "`name` is here a second time; expected each key once"),
             ("invalid type: integer `5`, expected a string", "5", "integer `5`; expected a string"),
