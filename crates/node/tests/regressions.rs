@@ -48,12 +48,13 @@ fn assert_served_while_written(config: ProcessConfig, path: std::path::PathBuf, 
     let address = button.endpoint.as_ref().unwrap().socket_addr().unwrap();
     let many = line.repeat(2000);
     let (began, has_begun) = std::sync::mpsc::channel();
+    let (answered, is_answered) = std::sync::mpsc::channel::<()>();
     let writing = std::thread::spawn(move || {
         let mut fifo = std::fs::File::options().write(true).open(&path).unwrap();
         let begin = Instant::now();
         fifo.write_all(many.as_bytes()).unwrap();
         began.send(()).unwrap();
-        while begin.elapsed() < Duration::from_secs(5) {
+        while is_answered.try_recv().is_err() && begin.elapsed() < Duration::from_secs(5) {
             if fifo.write_all(many.as_bytes()).is_err() {
                 break;
             }
@@ -66,6 +67,7 @@ fn assert_served_while_written(config: ProcessConfig, path: std::path::PathBuf, 
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let took = begin.elapsed();
+    answered.send(()).ok();
     writing.join().unwrap();
     assert!(took < Duration::from_secs(1), "a client waited {took:?}");
 }
