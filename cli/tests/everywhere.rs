@@ -155,12 +155,12 @@ fn other_peoples_programs_reach_the_board_by_datagrams_and_packets() {
     let led = place.start("led_process");
     let (host, port, dir) = (place.host.to_string(), place.port.to_string(), place.dir.display().to_string());
     for (netcat, package) in tool::NETCATS {
-        let mut command = tool::command(&place, netcat, package);
+        let mut command = place.command(tool::find(netcat, package));
         command.args(["-u", &host, &port]);
         assert_eq!(answer(&place, command, "LED ON\n"), "OK LED ON", "{netcat}");
         led.next("LED Status: On");
     }
-    let mut command = tool::command(&place, "nc.openbsd", "netcat-openbsd");
+    let mut command = place.command(tool::find("nc.openbsd", "netcat-openbsd"));
     command.args(["-U", "-u", &format!("{dir}/led.gram")]);
     assert_eq!(answer(&place, command, "LED OFF\n"), "OK LED OFF");
     led.next("LED Status: Off");
@@ -171,7 +171,7 @@ fn other_peoples_programs_reach_the_board_by_datagrams_and_packets() {
         (format!("UNIX-CONNECT:{dir}/led.seq,type=5"), ""),
         (format!("UNIX-CONNECT:{dir}/led.seq,type=5"), "\n"),
     ] {
-        let mut command = tool::command(&place, "socat", "socat");
+        let mut command = place.command(tool::find("socat", "socat"));
         command.args(["-t", "60", "-", &to]);
         assert_eq!(answer(&place, command, &format!("LED TOGGLE{end}")), "OK LED ON", "{to}");
         led.next("LED Status: On");
