@@ -7,6 +7,8 @@
 mod ci;
 mod command;
 mod count;
+
+mod rig;
 mod tidy;
 
 use std::process::ExitCode;
@@ -17,6 +19,7 @@ use command::Command;
 const COMMANDS: &[Command] = &[
     Command { name: "ci", help: "everything a change must pass: fmt, clippy, Windows, doc, tidy, tests", run: ci::run },
     Command { name: "count", help: "the instructions that a request costs, by callgrind", run: count::run },
+    Command { name: "rig", help: "the program on a real kernel with simulated GPIO: [kernel | FILTER]", run: rig::run },
     Command { name: "tidy", help: "the rules of CONTRIBUTING.md that a program can check", run: tidy::run },
 ];
 

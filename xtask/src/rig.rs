@@ -1,0 +1,107 @@
+//! `cargo xtask rig`: the program on a real kernel with simulated GPIO chips.
+//!
+//! The kernel is user-mode Linux: an ordinary process, which sees the files of this machine read-only and runs the
+//! program out of the target folder. `cargo xtask rig kernel` has it built and booted once, and plays nothing.
+
+mod guest;
+mod kernel;
+mod scene;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::command::{Failure, workspace_root};
+use guest::{Guest, Parts};
+use scene::{SCENES, Scene};
+
+/// Why something could not be done, for a person.
+#[derive(Debug)]
+pub(crate) struct Trouble(pub(crate) String);
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Failure::Failed(trouble.0)
+    }
+}
+
+/// Plays the scenes whose names contain the argument; all without one, none for `kernel`.
+///
+/// # Errors
+/// [`Failure::Failed`] where there is no kernel, it does not run here, or a scene fails; each says why.
+pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
+    let filter = match arguments {
+        [] => "",
+        [filter] => filter,
+        [_, second, ..] => return Err(Failure::Usage(format!("unexpected argument `{second}`"))),
+    };
+    let chosen = choose(SCENES, filter)?;
+    let root = workspace_root();
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let kernel = kernel::provide()?;
+    let parts = Parts { kernel, bin: target.join("debug"), data: root.join("rig") };
+    Guest::boot(&parts, "probe", None)?.run("is 1 echo 1")?;
+    if chosen.is_empty() {
+        println!("rig: {} boots", parts.kernel.display());
+        return Ok(());
+    }
+    build()?;
+    play(&chosen, &parts)
+}
+
+/// The scenes whose names contain a filter; none for `kernel`, which asks for no scene.
+fn choose<'a>(scenes: &'a [Scene], filter: &str) -> Result<Vec<&'a Scene>, Failure> {
+    let chosen: Vec<_> = scenes.iter().filter(|scene| scene.name.contains(filter)).collect();
+    let names = || scenes.iter().map(|scene| scene.name).collect::<Vec<_>>().join("\n  ");
+    match (filter, chosen.is_empty()) {
+        ("kernel", _) => Ok(Vec::new()),
+        (_, true) => Err(Failure::Usage(format!("no scene has `{filter}` in its name; there are\n  {}", names()))),
+        (_, false) => Ok(chosen),
+    }
+}
+
+/// Plays every scene, also after one failed.
+fn play(scenes: &[&Scene], parts: &Parts) -> Result<(), Failure> {
+    let begin = Instant::now();
+    let mut failed = Vec::new();
+    for scene in scenes {
+        let scene_begin = Instant::now();
+        let outcome = (scene.play)(parts);
+        let word = if outcome.is_ok() { "ok" } else { "FAILED" };
+        println!("rig: {}: {word}, {:.1} s", scene.name, scene_begin.elapsed().as_secs_f64());
+        if let Err(Trouble(why)) = outcome {
+            println!("{why}\n");
+            failed.push(scene.name);
+        }
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    if failed.is_empty() {
+        println!("rig: {} scenes, {seconds:.1} s", scenes.len());
+        return Ok(());
+    }
+    Err(Failure::Failed(format!("{} of {} scenes failed: {}", failed.len(), scenes.len(), failed.join(", "))))
+}
+
+fn build() -> Result<(), Failure> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--locked", "--package", "soquete-cli"]).current_dir(workspace_root());
+    match build.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(Failure::Failed("the program was not built".to_owned())),
+        Err(error) => Err(Failure::Failed(format!("start cargo: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scenes_are_chosen_by_a_part_of_their_name() {
+        assert_eq!(choose(SCENES, "").unwrap().len(), SCENES.len());
+        assert!(choose(SCENES, "kernel").unwrap().is_empty());
+        assert!(choose(SCENES, "bounc").unwrap().iter().all(|scene| scene.name.contains("bounc")));
+        assert!(matches!(choose(SCENES, "no such scene"), Err(Failure::Usage(_))));
+    }
+}
