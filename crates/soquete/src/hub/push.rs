@@ -3,6 +3,7 @@
 use super::connection::{Connection, Lent, Turn};
 use super::{ConnectionId, Handler, Hub, Slot};
 use crate::Clock;
+use soquete_proto::fault::Misuse;
 use soquete_proto::handshake::{EventHead, put_event};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -41,19 +42,14 @@ impl Hub {
             connection.is_lagging = true;
             return Pushed::Full;
         }
-        let mut pushed = Pushed::Queued;
-        self.with(to.key(), Clock::now(), handler, |connection, lent, _, interest| {
-            if let Some(max_bytes) = connection.payload_max_bytes() {
-                if put_event(lent.out, id, head, payload, max_bytes).is_err() {
-                    pushed = Pushed::TooLong;
-                }
-            } else {
+        self.gather(to, handler, |connection, lent| {
+            let Some(max_bytes) = connection.payload_max_bytes() else {
                 lent.out.extend_from_slice(payload);
                 lent.out.push(b'\n');
-            }
-            Self::flush_only(connection, lent, interest.turn())
-        });
-        pushed
+                return Ok(());
+            };
+            put_event(lent.out, id, head, payload, max_bytes)
+        })
     }
 
     /// Sends an event as [`push`](Hub::push), before what waits to be sent and is not begun, behind earlier urgent ones.
@@ -80,9 +76,19 @@ impl Hub {
             connection.is_lagging = true;
             return Pushed::Full;
         }
+        self.gather(to, handler, |connection, lent| connection.put_urgent(id, head, payload, lent))
+    }
+
+    /// Has an event gathered for a connection that is there, and sends it.
+    fn gather<H: Handler>(
+        &mut self,
+        to: ConnectionId,
+        handler: &mut H,
+        put: impl FnOnce(&mut Connection, &mut Lent<'_>) -> Result<(), Misuse>,
+    ) -> Pushed {
         let mut pushed = Pushed::Queued;
         self.with(to.key(), Clock::now(), handler, |connection, lent, _, interest| {
-            if connection.put_urgent(id, head, payload, lent).is_err() {
+            if put(connection, lent).is_err() {
                 pushed = Pushed::TooLong;
             }
             Self::flush_only(connection, lent, interest.turn())
