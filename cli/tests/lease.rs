@@ -57,6 +57,19 @@ fn left_ms(wire: &mut Wire) -> u64 {
     left.map_or(0, |left| left.parse().unwrap())
 }
 
+/// Cuts the connection of the owner of a lease of 2 s for longer than that; after each cut it is renewed.
+fn cut_again_and_again(place: &Place, proxy: &Proxy) {
+    let (begun, (mut wire, _)) = (Instant::now(), client(place));
+    for cut in 1.. {
+        proxy.cut(if cut % 2 == 0 { Cut::End } else { Cut::Reset });
+        until("it is back", || proxy.connections() > cut);
+        until("it is renewed", || left_ms(&mut wire) > 1400);
+        if begun.elapsed() > Duration::from_millis(2500) {
+            break;
+        }
+    }
+}
+
 /// Begins to own a line by the program; it owns it on return.
 fn owner(place: &Place, arguments: &str) -> Program {
     let owner = Program::begin(place.soquete(&format!("lease {arguments}")));
@@ -190,16 +203,8 @@ fn an_owner_whose_connection_is_cut_again_and_again_owns_the_line_all_the_time()
     let place = place();
     let led = place.start("led_process");
     let proxy = Proxy::new(place.host, place.addr());
-    let (begun, (mut wire, _)) = (Instant::now(), client(&place));
     let mut owner = owner(&place, &format!("LED on --for 2s --at tcp://{}", proxy.addr));
-    for cut in 1.. {
-        proxy.cut(if cut % 2 == 0 { Cut::End } else { Cut::Reset });
-        until("it is back", || proxy.connections() > cut);
-        until("it is renewed", || left_ms(&mut wire) > 1400);
-        if begun.elapsed() > Duration::from_millis(2500) {
-            break;
-        }
-    }
+    cut_again_and_again(&place, &proxy);
     owner.signal(Signal::INT);
     assert_eq!(owner.wait().code(), Some(0), "{}", owner.log.text());
     led.next("LED: released by soquete");

@@ -1,8 +1,8 @@
 //! Rules that own what they set, for as long as their process lives.
 
-use super::{client, configure, left_ms, refused};
+use super::{client, configure, cut_again_and_again, refused};
 use crate::common::proxy::{Cut, Proxy, Way};
-use crate::common::{Place, Program, until};
+use crate::common::{Place, Program};
 use std::time::{Duration, Instant};
 
 /// Makes a place whose button owns the LED.
@@ -127,15 +127,7 @@ fn a_lease_survives_the_connections_of_its_owner() {
     let led = place.start("led_process");
     let button = place.start("button_process");
     button.next("leased LED");
-    let (begun, (mut wire, _)) = (Instant::now(), client(&place));
-    for cut in 1.. {
-        proxy.cut(if cut % 2 == 0 { Cut::End } else { Cut::Reset });
-        until("it is back", || proxy.connections() > cut);
-        until("it is renewed", || left_ms(&mut wire) > 1400);
-        if begun.elapsed() > Duration::from_millis(2500) {
-            break;
-        }
-    }
+    cut_again_and_again(&place, &proxy);
     assert!(press(&place, &button).ends_with(": done"));
     assert_eq!(led.log.with("LED: ").len(), 1, "leased once: {}", led.log.text());
 }

@@ -191,26 +191,32 @@ fn blank_lines_without_end_cost_bounded_memory() {
     });
 }
 
+/// Accepts a client and welcomes it; what comes then is its caller's matter.
+fn welcome(listener: &Listener) -> Stream {
+    use soquete_proto::server::{Link, Server as Core};
+    let (mut far, _) = listener.accept().unwrap();
+    let mut core = Core::new(Options::new("board"), Clock::now(), || 7);
+    let mut link = Link::new(1, Clock::now());
+    let (mut kept, mut out, mut chunk) = (Vec::new(), Vec::new(), [0; 4096]);
+    while !link.is_open() {
+        let len = far.read(&mut chunk).unwrap();
+        kept.extend_from_slice(&chunk[..len]);
+        let mut rest = &kept[..];
+        let _ = core.next(Clock::now(), &mut link, &mut rest, &mut out).unwrap();
+        let left = rest.to_vec();
+        kept = left;
+    }
+    far.write_all(&out).unwrap();
+    far
+}
+
 #[test]
 fn a_call_returns_in_time_although_the_server_stops_reading() {
-    use soquete_proto::server::{Link, Server as Core};
     let listener = Listener::bind(&"unix:@review-stall".parse().unwrap(), &ListenOptions::default()).unwrap();
     let endpoint = listener.local().clone();
     let (done, is_done) = mpsc::channel::<()>();
     std::thread::spawn(move || {
-        let (mut far, _) = listener.accept().unwrap();
-        let mut core = Core::new(Options::new("board"), Clock::now(), || 7);
-        let mut link = Link::new(1, Clock::now());
-        let (mut kept, mut out, mut chunk) = (Vec::new(), Vec::new(), [0; 4096]);
-        while !link.is_open() {
-            let len = far.read(&mut chunk).unwrap();
-            kept.extend_from_slice(&chunk[..len]);
-            let mut rest = &kept[..];
-            let _ = core.next(Clock::now(), &mut link, &mut rest, &mut out).unwrap();
-            let left = rest.to_vec();
-            kept = left;
-        }
-        far.write_all(&out).unwrap();
+        let _far = welcome(&listener);
         // It reads nothing more.
         let _ = is_done.recv();
     });
@@ -304,23 +310,10 @@ fn a_submitted_request_ends_although_a_call_came_between() {
 #[test]
 fn a_server_that_sends_without_end_does_not_hold_the_loop() {
     use soquete_proto::client::{Options, Request};
-    use soquete_proto::server::{Link, Server as Core};
     let listener = Listener::bind(&"unix:@review-flood".parse().unwrap(), &ListenOptions::default()).unwrap();
     let endpoint = listener.local().clone();
     std::thread::spawn(move || {
-        let (mut far, _) = listener.accept().unwrap();
-        let mut core = Core::new(soquete_proto::server::Options::new("board"), Clock::now(), || 7);
-        let mut link = Link::new(1, Clock::now());
-        let (mut kept, mut out, mut chunk) = (Vec::new(), Vec::new(), [0; 4096]);
-        while !link.is_open() {
-            let len = far.read(&mut chunk).unwrap();
-            kept.extend_from_slice(&chunk[..len]);
-            let mut rest = &kept[..];
-            let _ = core.next(Clock::now(), &mut link, &mut rest, &mut out).unwrap();
-            let left = rest.to_vec();
-            kept = left;
-        }
-        far.write_all(&out).unwrap();
+        let mut far = welcome(&listener);
         let mut flood = Vec::new();
         for _ in 0..4096 {
             soquete_proto::frame::put(

@@ -42,17 +42,7 @@ fn run(endpoint: &str, framing: Framing) -> (Running, mpsc::Receiver<Responder>)
 fn who_is_idle_is_told_goodbye_and_sees_the_end() {
     let ((endpoint, stopper, running), _later) = run("tcp://127.0.0.1:0", Framing::Frames);
     let (mut stream, mut frames) = (connect(&endpoint), Frames::default());
-    let hello = soquete_proto::handshake::Hello {
-        version_max: 1,
-        features: Default::default(),
-        payload_max_bytes: 1024,
-        resume: Default::default(),
-        service: "",
-        name: "",
-    };
-    let mut out = soquete_proto::opening::OPENING.to_vec();
-    hello.put(&mut out);
-    stream.write_all(&out).unwrap();
+    stream.write_all(&hello_to("", 1, 1024, None)).unwrap();
     assert!(frames.show(&mut stream).contains("Welcome"));
     stopper.stop();
     let said = frames.show(&mut stream);

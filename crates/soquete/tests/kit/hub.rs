@@ -256,9 +256,14 @@ pub fn line(stream: &mut Stream) -> String {
 
 /// The opening octets and a HELLO for `board`.
 pub fn hello(version_max: u8, payload_max_bytes: u32, resume: Option<SessionKey>) -> Vec<u8> {
+    hello_to("board", version_max, payload_max_bytes, resume)
+}
+
+/// The opening octets and a HELLO for a service.
+pub fn hello_to(service: &str, version_max: u8, payload_max_bytes: u32, resume: Option<SessionKey>) -> Vec<u8> {
     let features = if resume.is_some() { Features::RESUME } else { Features::NONE };
     let resume = resume.unwrap_or_default();
-    let hello = Hello { version_max, features, payload_max_bytes, resume, service: "board", name: "test" };
+    let hello = Hello { version_max, features, payload_max_bytes, resume, service, name: "test" };
     let mut out = OPENING.to_vec();
     hello.put(&mut out);
     out

@@ -1,6 +1,6 @@
 //! What the three ways do alike.
 
-use crate::kit::connect;
+use crate::kit::{connect, hello_to};
 use crate::serving::{BOUNDS, Served, Way, endpoints, serve};
 use soquete::{Client, ClientOptions, Endpoint, Framing, Stream};
 use std::io::{Read, Write};
@@ -126,17 +126,7 @@ fn the_handler_may_end_a_connection(way: Way) {
 fn a_stop_says_goodbye_to_who_is_there(way: Way) {
     everywhere(way, Framing::Frames, |served| {
         let mut stream = connect(&served.endpoint);
-        let hello = soquete_proto::handshake::Hello {
-            version_max: 1,
-            features: Default::default(),
-            payload_max_bytes: 1024,
-            resume: Default::default(),
-            service: "",
-            name: "",
-        };
-        let mut out = soquete_proto::opening::OPENING.to_vec();
-        hello.put(&mut out);
-        stream.write_all(&out).unwrap();
+        stream.write_all(&hello_to("", 1, 1024, None)).unwrap();
         let mut frames = crate::kit::Frames::default();
         assert!(frames.show(&mut stream).contains("Welcome"));
         served.stop();
