@@ -18,6 +18,7 @@ use crate::arguments::{Chosen, LinePath, Reached};
 use crate::command::answer::{self, Row};
 use crate::instance::Instance;
 use crate::output::{Exit, Failure};
+use crate::up::signals::hold_back;
 
 /// What a command calls itself, in the server's log and as the one who set a line.
 const CLIENT_NAME: &str = "soquete";
@@ -244,7 +245,8 @@ fn each<T: Send + 'static>(
 fn leave_no_path() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
-        let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGTERM]) else { return };
+        let ending = [SIGHUP, SIGINT, SIGTERM];
+        let Ok(mut signals) = hold_back(&ending, || Signals::new(ending)) else { return };
         thread::spawn(move || {
             if let Some(signal) = signals.forever().next() {
                 soquete::remove_paths();

@@ -23,12 +23,9 @@ impl Signals {
     pub(crate) fn catch(signals: &[i32]) -> io::Result<Self> {
         let (read, write) = UnixStream::pair()?;
         read.set_nonblocking(true)?;
-        // Between the handler and what it is to do lies a moment in which a signal would be lost: it waits until then.
-        let held = set_of(signals)?;
-        held.thread_block()?;
-        let caught = signals.iter().try_for_each(|signal| pipe::register(*signal, write.try_clone()?).map(drop));
-        held.thread_unblock()?;
-        caught.map(|()| Self(read))
+        let register = |signal: &i32| pipe::register(*signal, write.try_clone()?).map(drop);
+        hold_back(signals, || signals.iter().try_for_each(register))?;
+        Ok(Self(read))
     }
 
     /// Waits until one has come.
@@ -53,12 +50,17 @@ impl Signals {
     }
 }
 
-fn set_of(signals: &[i32]) -> nix::Result<SigSet> {
-    let mut set = SigSet::empty();
+/// Has signals wait while they begin to be caught: between the handler and what it is to do lies a moment in which one would
+/// be lost.
+pub(crate) fn hold_back<T>(signals: &[i32], catch: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let mut held = SigSet::empty();
     for signal in signals {
-        set.add(Signal::try_from(*signal)?);
+        held.add(Signal::try_from(*signal)?);
     }
-    Ok(set)
+    held.thread_block()?;
+    let caught = catch();
+    held.thread_unblock()?;
+    caught
 }
 
 /// Returns what ends a program besides Ctrl-C: SIGTERM, and the end of the terminal unless `nohup` has this ignored.
