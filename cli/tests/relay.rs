@@ -83,8 +83,6 @@ impl Chain {
 
     /// Toggles twice and says that both are done: whatever came late would have come before.
     fn proves(&self, led: &Program, switched: usize) {
-        let before = led.log.count("LED Status: ");
-        assert_eq!(before, switched, "{}", led.log.text());
         for _ in 0..2 {
             assert_eq!(self.run("toggle LAMP --timeout 20s").code, Some(0));
         }

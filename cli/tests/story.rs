@@ -187,7 +187,7 @@ fn a_command_of_which_nobody_knows_ends_with_3_and_one_that_is_not_done_with_1()
     }
     led.go_on();
     assert_eq!(place.run("toggle LED").ok(), "LED off\n", "what was not done then is not done now");
-    assert_eq!(led.log.count("LED Status"), 2);
+    led.log.wait_for("LED Status", 2);
 }
 
 #[test]

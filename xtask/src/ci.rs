@@ -68,7 +68,8 @@ const STEPS: &[Step] = &[
     Step {
         name: "test",
         environment: &[],
-        arguments: &["test", "--workspace", "--all-features", "--locked"],
+        // One failure must not hide the next.
+        arguments: &["test", "--workspace", "--all-features", "--locked", "--no-fail-fast"],
         target: None,
     },
 ];

@@ -24,9 +24,14 @@ pub(crate) fn name(pid: u32) -> String {
 
 /// Returns its process group.
 pub(crate) fn group(pid: u32) -> u32 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // Behind its name, which may have spaces: state, parent, group.
-    stat.rsplit(") ").next().unwrap().split(' ').nth(2).unwrap().parse().unwrap()
+    state(pid).unwrap().split(' ').nth(2).unwrap().parse().unwrap()
+}
+
+/// Returns its state, its parent, its group and so on, or nothing where there is no such process.
+fn state(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Behind its name, which may have spaces.
+    Some(stat.rsplit(") ").next()?.to_owned())
 }
 
 /// Counts its descriptors.
@@ -34,7 +39,7 @@ pub(crate) fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
-/// Says whether there is such a process.
+/// Says whether there is such a process; one that has ended and that nobody waited for lives no more.
 pub(crate) fn lives(pid: u32) -> bool {
-    fs::exists(format!("/proc/{pid}")).unwrap()
+    state(pid).is_some_and(|state| !state.starts_with('Z'))
 }
