@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use crate::command::{Failure, workspace_root};
 use guest::{Guest, Parts};
-use scene::{SCENES, Scene};
+use scene::{Scene, TOPICS};
 
 /// Why something could not be done, for a person.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         [filter] => filter,
         [_, second, ..] => return Err(Failure::Usage(format!("unexpected argument `{second}`"))),
     };
-    let chosen = choose(SCENES, filter)?;
+    let chosen = choose(TOPICS, filter)?;
     let root = workspace_root();
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let kernel = kernel::provide()?;
@@ -50,9 +50,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
 }
 
 /// The scenes whose names contain a filter; none for `kernel`, which asks for no scene.
-fn choose<'a>(scenes: &'a [Scene], filter: &str) -> Result<Vec<&'a Scene>, Failure> {
-    let chosen: Vec<_> = scenes.iter().filter(|scene| scene.name.contains(filter)).collect();
-    let names = || scenes.iter().map(|scene| scene.name).collect::<Vec<_>>().join("\n  ");
+fn choose<'a>(topics: &[&'a [Scene]], filter: &str) -> Result<Vec<&'a Scene>, Failure> {
+    let scenes = || topics.iter().copied().flatten();
+    let chosen: Vec<_> = scenes().filter(|scene| scene.name.contains(filter)).collect();
+    let names = || scenes().map(|scene| scene.name).collect::<Vec<_>>().join("\n  ");
     match (filter, chosen.is_empty()) {
         ("kernel", _) => Ok(Vec::new()),
         (_, true) => Err(Failure::Usage(format!("no scene has `{filter}` in its name; there are\n  {}", names()))),
@@ -99,9 +100,9 @@ mod tests {
 
     #[test]
     fn scenes_are_chosen_by_a_part_of_their_name() {
-        assert_eq!(choose(SCENES, "").unwrap().len(), SCENES.len());
-        assert!(choose(SCENES, "kernel").unwrap().is_empty());
-        assert!(choose(SCENES, "bounc").unwrap().iter().all(|scene| scene.name.contains("bounc")));
-        assert!(matches!(choose(SCENES, "no such scene"), Err(Failure::Usage(_))));
+        assert_eq!(choose(TOPICS, "").unwrap().len(), TOPICS.concat().len());
+        assert!(choose(TOPICS, "kernel").unwrap().is_empty());
+        assert!(choose(TOPICS, "bounc").unwrap().iter().all(|scene| scene.name.contains("bounc")));
+        assert!(matches!(choose(TOPICS, "no such scene"), Err(Failure::Usage(_))));
     }
 }
