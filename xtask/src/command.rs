@@ -20,9 +20,11 @@ pub(crate) enum Failure {
     Usage(String),
     /// The command did its work and the answer is no, or it could not do it: exit code 1.
     Failed(String),
+    /// The command was not run, for want of something that this machine cannot have, or has not yet: exit code 3.
+    Impossible(String),
 }
 
-/// Runs the command that the first argument names, and gives its exit code: 0 done, 1 failed, 2 wrong usage.
+/// Runs the command that the first argument names, and gives its exit code: 0 done, 1 failed, 2 wrong usage, 3 not run.
 pub(crate) fn dispatch(commands: &[Command], arguments: &[String]) -> ExitCode {
     match select(commands, arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -33,6 +35,10 @@ pub(crate) fn dispatch(commands: &[Command], arguments: &[String]) -> ExitCode {
         Err(Failure::Failed(reason)) => {
             eprintln!("xtask: {reason}");
             ExitCode::FAILURE
+        }
+        Err(Failure::Impossible(reason)) => {
+            eprintln!("xtask: not run: {reason}");
+            ExitCode::from(3)
         }
     }
 }
@@ -78,6 +84,11 @@ pub(crate) fn workspace_root() -> PathBuf {
     manifest_dir.parent().map_or(manifest_dir.clone(), Path::to_path_buf)
 }
 
+/// The folder in which cargo builds.
+pub(crate) fn target_folder() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), PathBuf::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +96,7 @@ mod tests {
     const COMMANDS: &[Command] = &[
         Command { name: "good", help: "succeeds", run: no_arguments },
         Command { name: "bad", help: "fails", run: |_| Err(Failure::Failed("no".to_owned())) },
+        Command { name: "moon", help: "needs one", run: |_| Err(Failure::Impossible("no moon".to_owned())) },
     ];
 
     fn select_words(words: &[&str]) -> Result<(), Failure> {
@@ -105,6 +117,12 @@ mod tests {
         assert_eq!(select_words(&["no"]), Err(Failure::Usage("unknown command `no`".to_owned())));
         assert_eq!(select_words(&[]), Err(Failure::Usage("no command given".to_owned())));
         assert_eq!(dispatch(COMMANDS, &["no".to_owned()]), ExitCode::from(2));
+    }
+
+    #[test]
+    fn what_this_machine_cannot_run_has_not_failed() {
+        assert_eq!(dispatch(COMMANDS, &["moon".to_owned()]), ExitCode::from(3));
+        assert_eq!(dispatch(COMMANDS, &["bad".to_owned()]), ExitCode::FAILURE);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::command::{Failure, no_arguments, workspace_root};
+use crate::command::{Failure, no_arguments, target_folder, workspace_root};
 
 /// The most instructions that a request and its reply may cost each end, 64 in flight and 32 octets each: what was
 /// counted when this was last looked at, and a fifth more for other compilers.
@@ -51,17 +51,15 @@ fn per_request(short: (u64, u64), long: (u64, u64)) -> Option<u64> {
 
 fn build() -> Result<PathBuf, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let root = workspace_root();
     let status = Command::new(cargo)
         .args(["build", "--release", "--locked", "--package", "soquete-cli"])
-        .current_dir(&root)
+        .current_dir(workspace_root())
         .status()
         .map_err(failed)?;
     if !status.success() {
         return Err(failed("the release build failed"));
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(target.join("release/soquete"))
+    Ok(target_folder().join("release/soquete"))
 }
 
 /// Runs both ends, one of them under callgrind; returns its instructions and the requests.

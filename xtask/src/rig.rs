@@ -3,16 +3,16 @@
 //! The kernel is user-mode Linux: an ordinary process, which sees the files of this machine read-only and runs the
 //! program out of the target folder. `cargo xtask rig kernel` has it built and booted once, and plays nothing.
 
+mod cache;
 mod guest;
 mod kernel;
 mod scene;
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::command::{Failure, workspace_root};
-use guest::{Guest, Parts};
+use crate::command::{Failure, target_folder, workspace_root};
+use guest::{BEGUN, Guest, Parts};
 use scene::{Scene, TOPICS};
 
 /// Why something could not be done, for a person.
@@ -28,7 +28,8 @@ impl From<Trouble> for Failure {
 /// Plays the scenes whose names contain the argument; all without one, none for `kernel`.
 ///
 /// # Errors
-/// [`Failure::Failed`] where there is no kernel, it does not run here, or a scene fails; each says why.
+/// [`Failure::Impossible`] where this machine has no rig: the kernel cannot be had, or does not boot here at all;
+/// [`Failure::Failed`] where a scene fails. Each says why.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let filter = match arguments {
         [] => "",
@@ -36,17 +37,26 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         [_, second, ..] => return Err(Failure::Usage(format!("unexpected argument `{second}`"))),
     };
     let chosen = choose(TOPICS, filter)?;
-    let root = workspace_root();
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let kernel = kernel::provide()?;
-    let parts = Parts { kernel, bin: target.join("debug"), data: root.join("rig") };
-    Guest::boot(&parts, "probe", None)?.run("is 1 echo 1")?;
+    let parts =
+        Parts { kernel: kernel::provide()?, bin: target_folder().join("debug"), data: workspace_root().join("rig") };
+    probe(&parts)?;
     if chosen.is_empty() {
-        println!("rig: {} boots", parts.kernel.display());
         return Ok(());
     }
     build()?;
     play(&chosen, &parts)
+}
+
+/// Boots a guest, to see whether this machine can at all: it cannot where no kernel comes as far as its first process.
+fn probe(parts: &Parts) -> Result<(), Failure> {
+    let mut guest = Guest::start(parts, "probe", None)?;
+    guest.come_up().map_err(|said| match said.contains(BEGUN) {
+        true => Failure::Failed(format!("a guest does not come up:\n{said}")),
+        false => Failure::Impossible(format!("user-mode Linux does not boot on this machine:\n{said}")),
+    })?;
+    let version = guest.run("uname -r")?;
+    println!("rig: Linux {version} boots, as an ordinary process: {}", parts.kernel.display());
+    Ok(())
 }
 
 /// The scenes whose names contain a filter; none for `kernel`, which asks for no scene.

@@ -14,11 +14,20 @@ use super::Trouble;
 /// How long a guest may live, on a busy machine too; after that its scene has failed.
 const LIFE_MAX: Duration = Duration::from_secs(90);
 
-/// How long a guest that was asked to end has for it.
-const END_MAX: Duration = Duration::from_secs(2);
+/// Becomes the kernel, and leaves behind who copies the console to it. When there is nothing more to copy, since this
+/// process closed the console or ended in whatever way, that ends their group: the kernel, its helpers, and itself.
+/// The kernel leads the group, or it would make one of its own. Its cable comes as descriptor 2, since no other passes,
+/// and becomes 3.
+const BOOT: &str = r#"
+    mkfifo "$HOME/console" && exec 4<&0
+    { cat; kill -KILL 0; } <&4 >"$HOME/console" 2>&1 &
+    exec "$@" <"$HOME/console" 3>&2 2>&1 4<&-"#;
 
 /// What a guest ends a step with, before its status.
 const DONE: &str = "RIG-DONE ";
+
+/// What the first process of a guest prints first: from there on, a guest that does not come up is no kernel's fault.
+pub(crate) const BEGUN: &str = "RIG-BEGUN";
 
 /// What every guest is made of.
 pub(crate) struct Parts {
@@ -41,7 +50,7 @@ pub(crate) struct Card {
 pub(crate) struct Guest {
     name: &'static str,
     process: Child,
-    /// Closed to end the guest.
+    /// Closed to end the guest, also by the end of this process.
     console: Option<ChildStdin>,
     lines: Receiver<String>,
     deadline: Instant,
@@ -56,6 +65,16 @@ impl Guest {
     /// # Errors
     /// It could not be started, or did not come up; with what it said.
     pub(crate) fn boot(parts: &Parts, name: &'static str, card: Option<Card>) -> Result<Self, Trouble> {
+        let mut guest = Self::start(parts, name, card)?;
+        guest.come_up().map_err(|said| Trouble(format!("{name} did not come up:\n{said}")))?;
+        Ok(guest)
+    }
+
+    /// Starts a guest.
+    ///
+    /// # Errors
+    /// There is no folder for it, or no process.
+    pub(crate) fn start(parts: &Parts, name: &'static str, card: Option<Card>) -> Result<Self, Trouble> {
         let failed = |error: std::io::Error| Trouble(format!("{name}: start {}: {error}", parts.kernel.display()));
         let folder = std::env::temp_dir().join(format!("soquete-rig.{}.{name}", std::process::id()));
         fs::create_dir_all(&folder).map_err(failed)?;
@@ -67,10 +86,17 @@ impl Guest {
             let mut told = lines.map(|line| String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned());
             told.all(|line| teller.send(line).is_ok())
         });
-        let mut guest = Guest { name, process, console, lines, deadline: Instant::now() + LIFE_MAX, folder, steps: 0 };
-        match guest.hear() {
-            Ok((0, _)) => Ok(guest),
-            Ok((_, said)) | Err(said) => Err(Trouble(format!("{name} did not come up:\n{said}"))),
+        Ok(Guest { name, process, console, lines, deadline: Instant::now() + LIFE_MAX, folder, steps: 0 })
+    }
+
+    /// Waits for its console.
+    ///
+    /// # Errors
+    /// It does not come up; what it said.
+    pub(crate) fn come_up(&mut self) -> Result<(), String> {
+        match self.hear() {
+            Ok((0, _)) => Ok(()),
+            Ok((_, said)) | Err(said) => Err(said),
         }
     }
 
@@ -123,29 +149,15 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         self.console = None;
-        let id = self.process.id();
-        // Asked to end, the kernel ends its helpers and removes its files.
-        kill("-TERM", &id.to_string());
-        let end = Instant::now() + END_MAX;
-        while Instant::now() < end && matches!(self.process.try_wait(), Ok(None)) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        // Whatever is left of its group, which is its own.
-        kill("-KILL", &format!("-{id}"));
         drop(self.process.wait());
         drop(fs::remove_dir_all(&self.folder));
     }
 }
 
-fn kill(signal: &str, whom: &str) {
-    drop(Command::new("kill").args([signal, "--", whom]).stderr(Stdio::null()).status());
-}
-
 /// The command that boots a guest; its console is the command's input and output.
 fn command(parts: &Parts, folder: &Path, card: Option<Card>) -> Command {
     let mut command = Command::new("sh");
-    // The cable comes as descriptor 2, since no other passes `exec`, and becomes descriptor 3.
-    command.args(["-c", "exec \"$@\" 3>&2 2>&1", "sh"]).arg(&parts.kernel);
+    command.args(["-c", BOOT, "sh"]).arg(&parts.kernel);
     command.args(["mem=128M", "rootfstype=hostfs", "rootflags=/", "ro", "init=/bin/sh", "quiet", "con=null"]);
     command.arg("con0=fd:0,fd:1");
     for (name, value) in [("RIG_STEPS", folder), ("RIG_BIN", &parts.bin), ("RIG_DATA", &parts.data)] {
@@ -157,7 +169,7 @@ fn command(parts: &Parts, folder: &Path, card: Option<Card>) -> Command {
         command.arg(format!("RIG_ADDRESS=10.9.0.{number}")).stderr(cable);
     }
     command.arg("--").arg(parts.data.join("init"));
-    // Its folder for what the kernel writes; its own group, so that all of it can be ended.
+    // Its folder for what the kernel writes; a group of its own, which is ended as one.
     command.env("HOME", folder).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
     command
 }

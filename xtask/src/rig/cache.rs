@@ -1,0 +1,197 @@
+//! What is made once and kept outside the source tree: where it lies, and the folder in which it is made.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use super::Trouble;
+use crate::command::{Failure, target_folder};
+
+/// Returns where a kept file or folder lies, after making it if it is not there; `make` says where it made it.
+///
+/// # Errors
+/// Those of `make`, or there is no place to keep anything.
+pub(crate) fn provide(
+    name: &str,
+    file: &str,
+    make: impl FnOnce(&Tree) -> Result<PathBuf, Failure>,
+) -> Result<PathBuf, Failure> {
+    let kept = places().into_iter().map(|place| place.join(name)).collect::<Vec<_>>();
+    if let Some(found) = kept.iter().map(|folder| folder.join(file)).find(|path| path.exists()) {
+        return Ok(found);
+    }
+    let tree = Tree::plant(&kept)?;
+    let path = tree.folder.with_file_name(file);
+    if path.exists() {
+        return Ok(path);
+    }
+    println!("rig: {} is not there, and is made once", path.display());
+    let made = make(&tree)?;
+    // In one step: whoever looks at the same time sees all of it or nothing.
+    fs::rename(&made, &path).map_err(|error| Trouble(format!("keep {}: {error}", path.display())))?;
+    println!("rig: {} is made, in {} s", path.display(), tree.begin.elapsed().as_secs());
+    Ok(path)
+}
+
+/// The folders in which things may be kept, the best first; the last is there where there is no home.
+fn places() -> Vec<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = variable("HOME").map(|home| home.join(".cache"));
+    let places = [variable("XDG_CACHE_HOME"), home].into_iter().flatten().map(|cache| cache.join("soquete/rig"));
+    places.chain([target_folder().join("rig")]).collect()
+}
+
+/// Where something is made, by one process at a time; gone when this is dropped.
+pub(crate) struct Tree {
+    pub(crate) folder: PathBuf,
+    begin: Instant,
+    /// Locked until the end of this process at the latest.
+    _lock: File,
+}
+
+impl Tree {
+    /// Makes a folder in the first of several places that can have one.
+    fn plant(places: &[PathBuf]) -> Result<Self, Trouble> {
+        let mut refused = Vec::new();
+        for place in places {
+            match Tree::plant_in(place) {
+                Ok(tree) => return Ok(tree),
+                Err(error) => refused.push(format!("make {}: {error}", place.display())),
+            }
+        }
+        Err(Trouble(refused.join("\n")))
+    }
+
+    /// Waits for another process that makes the same.
+    fn plant_in(place: &Path) -> io::Result<Self> {
+        fs::create_dir_all(place)?;
+        let lock = File::create(place.join("lock"))?;
+        lock.lock()?;
+        let folder = place.join("tree");
+        // It is there where one that made something was killed.
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir(&folder)?;
+        Ok(Tree { folder, begin: Instant::now(), _lock: lock })
+    }
+
+    /// Tells what begins now.
+    pub(crate) fn say(&self, what: &str) {
+        println!("rig: {:>4} s: {what}", self.begin.elapsed().as_secs());
+    }
+
+    /// Downloads a Debian package into this folder; of another architecture than this machine's, where one is named.
+    ///
+    /// The system's lists may be old or empty, and only root may fetch others: then they are fetched into this folder.
+    ///
+    /// # Errors
+    /// [`Failure::Impossible`]: it cannot be had here.
+    pub(crate) fn download(&self, package: &str, architecture: Option<&str>) -> Result<(), Failure> {
+        let at = self.folder.join("apt");
+        let mut apt = format!("apt-get -q -o Acquire::Retries=3 -o Dir::State={0} -o Dir::Cache={0}", at.display());
+        // Another architecture has no package installed here.
+        let status = if architecture.is_some() { "/dev/null" } else { "/var/lib/dpkg/status" };
+        apt += &format!(" -o Dir::State::status={status}");
+        let plain = architecture.map_or_else(|| format!("apt-get -q download {package} || "), |_| String::new());
+        if let Some(other) = architecture {
+            apt += &format!(" -o APT::Architecture={other} -o APT::Architectures={other}");
+        }
+        let got = self.sh(&format!("{plain}{{ mkdir -p apt/lists; {apt} update; {apt} download {package}; }}"));
+        got.map_err(|Trouble(why)| {
+            println!("{why}");
+            let last = why.lines().rev().find(|line| line.starts_with("E: ")).unwrap_or("see above");
+            Failure::Impossible(format!("Debian's {package} cannot be downloaded: {last}"))
+        })
+    }
+
+    /// Writes a file here.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), Trouble> {
+        fs::write(self.folder.join(name), text).map_err(|error| Trouble(format!("write {name}: {error}")))
+    }
+
+    /// Reads a file that lies here.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn read(&self, name: &str) -> Result<String, Trouble> {
+        fs::read_to_string(self.folder.join(name)).map_err(|error| Trouble(format!("read {name}: {error}")))
+    }
+
+    /// Runs a command here.
+    ///
+    /// # Errors
+    /// It failed; with the end of what it printed.
+    pub(crate) fn sh(&self, command: &str) -> Result<(), Trouble> {
+        let file = File::create(self.folder.join("log")).map_err(|error| Trouble(error.to_string()))?;
+        let twin = file.try_clone().map_err(|error| Trouble(error.to_string()))?;
+        let mut shell = Command::new("sh");
+        // Whoever called make called it for something else.
+        shell.args(["-c", command]).current_dir(&self.folder).env_remove("MAKEFLAGS").env("LC_ALL", "C");
+        let status = shell.stdin(Stdio::null()).stdout(file).stderr(twin).status();
+        if status.map_err(|error| Trouble(format!("start sh: {error}")))?.success() {
+            return Ok(());
+        }
+        let said = self.read("log").unwrap_or_default();
+        let from = said.lines().count().saturating_sub(30);
+        let last: Vec<_> = said.lines().skip(from).collect();
+        Err(Trouble(format!("this failed: {command}\n{}", last.join("\n"))))
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.folder) {
+            eprintln!("rig: {} stays: {error}", self.folder.display());
+        }
+    }
+}
+
+/// Refuses to begin where programs are missing: pairs of a program and the Debian package that has it.
+///
+/// # Errors
+/// [`Failure::Impossible`] says what to install.
+pub(crate) fn have_tools(tools: &[(&str, &str)]) -> Result<(), Failure> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = |tool: &str| std::env::split_paths(&path).any(|folder| folder.join(tool).exists());
+    let mut missing: Vec<_> = tools.iter().filter(|(tool, _)| !is_there(tool)).map(|(_, package)| *package).collect();
+    missing.dedup();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Impossible(format!("this needs `apt-get install {}`", missing.join(" "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_is_told_by_its_package() {
+        assert_eq!(have_tools(&[("sh", "dash")]), Ok(()));
+        let missing = have_tools(&[("sh", "dash"), ("no-such-program", "some-package"), ("nor-this", "some-package")]);
+        assert_eq!(missing, Err(Failure::Impossible("this needs `apt-get install some-package`".to_owned())));
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_leaves_the_next() {
+        let place = std::env::temp_dir().join(format!("soquete-rig-cache.{}", std::process::id()));
+        // Left by one that was killed.
+        fs::create_dir_all(place.join("tree/source")).unwrap();
+        let tree = Tree::plant(&["/proc/nowhere".into(), place.clone()]).unwrap();
+        assert_eq!(tree.folder, place.join("tree"));
+        assert!(!tree.folder.join("source").exists());
+        tree.write("word", "a\n").unwrap();
+        assert!(tree.sh("test \"$(cat word)\" = a").is_ok());
+        let Err(Trouble(why)) = tree.sh("echo because; false") else { panic!("it failed") };
+        assert!(why.ends_with("because"), "{why}");
+        drop(tree);
+        assert!(!place.join("tree").exists());
+        fs::remove_dir_all(place).unwrap();
+    }
+}
