@@ -2,12 +2,16 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use super::Trouble;
 use crate::command::{Failure, target_folder};
+
+/// Begins a script: when there is nothing more to copy from its input, all of its group ends.
+const KEEPER: &str = "exec 4<&0; { cat; kill -KILL 0; } <&4 >/dev/null 2>&1 & ";
 
 /// Returns where a kept file or folder lies, after making it if it is not there; `make` says where it made it.
 ///
@@ -102,8 +106,8 @@ impl Tree {
         let got = self.sh(&format!("{plain}{{ mkdir -p apt/lists; {apt} update; {apt} download {package}; }}"));
         got.map_err(|Trouble(why)| {
             println!("{why}");
-            let last = why.lines().rev().find(|line| line.starts_with("E: ")).unwrap_or("see above");
-            Failure::Impossible(format!("Debian's {package} cannot be downloaded: {last}"))
+            let first = why.lines().find(|line| line.starts_with("E: ")).unwrap_or("see above");
+            Failure::Impossible(format!("Debian's {package} cannot be downloaded: {first}"))
         })
     }
 
@@ -131,10 +135,14 @@ impl Tree {
         let file = File::create(self.folder.join("log")).map_err(|error| Trouble(error.to_string()))?;
         let twin = file.try_clone().map_err(|error| Trouble(error.to_string()))?;
         let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{KEEPER}({command}) </dev/null 4<&-")]).process_group(0);
         // Whoever called make called it for something else.
-        shell.args(["-c", command]).current_dir(&self.folder).env_remove("MAKEFLAGS").env("LC_ALL", "C");
-        let status = shell.stdin(Stdio::null()).stdout(file).stderr(twin).status();
-        if status.map_err(|error| Trouble(format!("start sh: {error}")))?.success() {
+        shell.current_dir(&self.folder).env_remove("MAKEFLAGS").env("LC_ALL", "C");
+        let cannot = |error| Trouble(format!("run sh: {error}"));
+        let mut child = shell.stdin(Stdio::piped()).stdout(file).stderr(twin).spawn().map_err(cannot)?;
+        // Closed when the command has ended, or this process.
+        let _open = child.stdin.take();
+        if child.wait().map_err(cannot)?.success() {
             return Ok(());
         }
         let said = self.read("log").unwrap_or_default();
