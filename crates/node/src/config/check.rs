@@ -1,16 +1,19 @@
 //! What cannot be seen in one value alone: names given twice, rules on lines that are not there, doors left open.
 
+#[cfg(test)]
+mod fixture;
+mod line;
 mod rule;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 
-use soquete::{Endpoint, Host, UnixName};
-use soquete_board::{Direction, LINES_MAX, LineName, RULES_MAX};
+use soquete::{Endpoint, UnixName};
+use soquete_board::{LINES_MAX, RULES_MAX};
 
 use super::{
-    BACKLOG_MAX, COMMANDS_MAX, Counted, DEBOUNCE_MAX, ENDPOINTS_MAX, FAR_MAX, Gpio, HardwareLine, LineKind, Mistake,
-    NETWORKS_MAX, PROCESSES_MAX, Place, Problem, ProcessConfig, Serve, TARGETS_MAX, TIMEOUT_MIN,
+    BACKLOG_MAX, COMMANDS_MAX, Counted, ENDPOINTS_MAX, FAR_MAX, HardwareLine, Mistake, NETWORKS_MAX, PROCESSES_MAX,
+    Place, Problem, ProcessConfig, Serve, TARGETS_MAX,
 };
 
 /// The largest mode of a file: permissions of owner, group and others.
@@ -129,121 +132,18 @@ impl<'a> Check<'a> {
             self.found(place, Problem::RepeatedFile(at.clone()));
         }
     }
-
-    /// Checks the lines of a process and returns which way each goes.
-    fn lines(&mut self, process: usize, config: &'a ProcessConfig) -> HashMap<&'a LineName, Direction> {
-        self.count(Place::Process(process), Counted::Lines, config.lines.len());
-        let (mut directions, mut far) = (HashMap::new(), HashSet::new());
-        for (nth, line) in config.lines.iter().enumerate() {
-            let place = Place::Line { process, nth };
-            if directions.insert(&line.name, line.kind.direction()).is_some() {
-                self.found(place, Problem::RepeatedLine(line.name.clone()));
-            }
-            match &line.kind {
-                LineKind::Fifo { path, mode } => self.fifo(place, path, *mode),
-                LineKind::Remote { at, .. } => {
-                    far.insert(at);
-                    self.remote(place.at(), at, &config.serve);
-                }
-                LineKind::Gpio(gpio) => self.gpio(place, gpio),
-                LineKind::Log | LineKind::Virtual(_) => {}
-            }
-        }
-        self.count(Place::Process(process), Counted::Far, far.len());
-        directions
-    }
-
-    fn fifo(&mut self, place: Place, path: &'a Path, mode: u32) {
-        if !path.is_absolute() {
-            self.found(place, Problem::RelativeFifo(path.to_owned()));
-        }
-        if !self.fifos.insert(path) {
-            self.found(place, Problem::RepeatedFifo(path.to_owned()));
-        }
-        if mode > MODE_MAX {
-            self.found(place, Problem::BadMode(mode));
-        }
-    }
-
-    fn gpio(&mut self, place: Place, gpio: &'a Gpio) {
-        if !self.hardware.insert(&gpio.line) {
-            self.found(place, Problem::RepeatedHardware(gpio.line.clone()));
-        }
-        if gpio.debounce.is_some_and(|time| !(TIMEOUT_MIN..=DEBOUNCE_MAX).contains(&time)) {
-            self.found(place, Problem::BadDebounce);
-        }
-    }
-
-    fn remote(&mut self, place: Place, at: &Endpoint, serve: &[Serve]) {
-        if has_no_port(at) {
-            self.found(place, Problem::NoPort(at.clone()));
-        } else if at.reaches_many() {
-            self.found(place, Problem::RemoteGroup(at.clone()));
-        } else if serve.iter().any(|serve| reaches(at, &serve.at)) {
-            self.found(place, Problem::RelayToItself(at.clone()));
-        }
-    }
 }
 
 fn has_no_port(at: &Endpoint) -> bool {
     matches!(at.host(), Some((_, 0)))
 }
 
-/// Says whether who connects to `at` on this machine comes to who listens at `served`, as far as the two tell: a loop over
-/// names and addresses that they do not is found by the hops.
-fn reaches(at: &Endpoint, served: &Endpoint) -> bool {
-    let (Endpoint::Tcp { host, port }, Endpoint::Tcp { host: other, port: other_port }) = (at, served) else {
-        return at == served;
-    };
-    let is_any = |host: &Host| matches!(host, Host::Ip(ip) if ip.to_canonical().is_unspecified());
-    let is_name = |host: &Host| matches!(host, Host::Name(_));
-    // A name on loopback may be any address of it, and every address of the machine has loopback among them.
-    let is_near = |host: &Host| host.is_loopback() || is_any(host);
-    let is_same = host == other
-        || (is_near(host) && is_near(other) && [host, other].iter().any(|host| is_any(host) || is_name(host)));
-    port == other_port && is_same
-}
-
 #[cfg(test)]
 mod tests {
-    use soquete_board::Trigger;
-
+    use super::fixture::{SERVE, name, problem, process, serving};
     use super::*;
-    use crate::config::{Delivery, LeaseProblem, LineConfig, Network, RuleConfig, TimeoutError};
-    use soquete_board::LINES_PER_COMMAND_MAX;
-
-    fn name(text: &str) -> LineName {
-        text.parse().unwrap()
-    }
-
-    /// A process with an input `BUTTON`, an output `LED` and a rule that ties them together.
-    fn process(process_name: &str) -> ProcessConfig {
-        let mut config = ProcessConfig::new(process_name.parse().unwrap());
-        config.lines.push(LineConfig::new(name("BUTTON"), LineKind::Virtual(Direction::Input)));
-        config.lines.push(LineConfig::new(name("LED"), LineKind::Log));
-        config.rules.push(RuleConfig::new(name("BUTTON"), Trigger::Press, "LED TOGGLE"));
-        config
-    }
-
-    fn serving(at: &str) -> ProcessConfig {
-        let mut config = process("led");
-        config.serve.push(Serve::new(at.parse().unwrap()));
-        config
-    }
-
-    /// Checks one process after a change to it; there is at most one mistake.
-    fn problem(change: impl FnOnce(&mut ProcessConfig)) -> Option<(Place, Problem)> {
-        let mut config = serving("tcp://127.0.0.1:5555");
-        change(&mut config);
-        let mistakes = check(&[config]);
-        assert!(mistakes.len() < 2, "{mistakes:?}");
-        mistakes.into_iter().next().map(|mistake| (mistake.place, mistake.problem))
-    }
-
-    const SERVE: Place = Place::Serve { process: 0, nth: 0 };
-    const RULE: Place = Place::Rule { process: 0, nth: 0 };
-    const ON: Place = Place::On { process: 0, rule: 0 };
-    const SEND: Place = Place::Send { process: 0, rule: 0, nth: 0 };
+    use crate::config::{LineConfig, LineKind};
+    use soquete_board::Direction;
 
     #[test]
     fn a_process_without_mistakes_has_none() {
@@ -284,25 +184,6 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_the_hardware_is_used_once_and_debounced_within_bounds() {
-        let gpio = |line: &str| LineConfig::new(name(line), LineKind::output("gpio:GPIO17").unwrap());
-        let place = Place::Line { process: 0, nth: 3 };
-        let both = problem(|p| p.lines.extend(["A", "B"].map(gpio)));
-        assert_eq!(both, Some((place, Problem::RepeatedHardware("GPIO17".parse().unwrap()))));
-        let mut apart = [process("a"), process("b")];
-        apart.iter_mut().for_each(|process| process.lines.push(gpio("C")));
-        assert_eq!(check(&apart)[0].place, Place::Line { process: 1, nth: 2 });
-        let debounced = |debounce| {
-            let line = "GPIO4".parse().unwrap();
-            let kind = LineKind::Gpio(Gpio { debounce, ..Gpio::new(Direction::Input, line) });
-            problem(|p| p.lines.push(LineConfig::new(name("B"), kind))).map(|(_, problem)| problem)
-        };
-        assert_eq!(debounced(Some(DEBOUNCE_MAX)), None);
-        let too_long = Some(DEBOUNCE_MAX + TIMEOUT_MIN);
-        assert_eq!((debounced(too_long), debounced(None)), (Some(Problem::BadDebounce), None));
-    }
-
-    #[test]
     fn a_path_is_served_by_one_kind_of_socket_and_a_name_by_each() {
         let both = |one: &str, other: &str| {
             problem(|p| p.serve = [one, other].map(|at| Serve::new(at.parse().unwrap())).into())
@@ -338,110 +219,6 @@ mod tests {
             p.serve[0] = Serve { mode: Some(0o1777), ..Serve::new("unix:///led".parse().unwrap()) };
         };
         assert_eq!(problem(mode), Some((SERVE, Problem::BadMode(0o1777))));
-    }
-
-    #[test]
-    fn a_remote_line_leads_to_another_process() {
-        let remote = |served: &str, at: &str| {
-            let kind = LineKind::Remote { direction: Direction::Output, at: at.parse().unwrap(), line: name("LED") };
-            let mut config = serving(served);
-            config.serve[0]
-                .anyone_from
-                .extend(served.contains("0.0.0.0").then(|| "10.0.0.0/8".parse::<Network>().unwrap()));
-            config.lines.push(LineConfig::new(name("FAR"), kind));
-            check(&[config])
-        };
-        let mistake = |problem| [Mistake { place: Place::At { process: 0, line: 2 }, problem }];
-        for (served, at) in [
-            ("tcp://127.0.0.1:5555", "tcp://127.0.0.1:5555"),
-            ("tcp://0.0.0.0:5555", "tcp://127.0.0.1:5555"),
-            ("tcp://127.0.0.1:5555", "tcp://localhost:5555"),
-            ("unix:@led", "unix:@led"),
-        ] {
-            assert_eq!(remote(served, at), mistake(Problem::RelayToItself(at.parse().unwrap())), "{served} {at}");
-        }
-        for at in ["tcp://127.0.0.1:5556", "tcp://127.0.0.2:5555", "tcp://10.0.0.2:5555", "unix:@led", "tcp://led:5555"]
-        {
-            assert_eq!(remote("tcp://127.0.0.1:5555", at), [], "{at}");
-        }
-        assert_eq!(remote("unix:@led", "tcp://a:0"), mistake(Problem::NoPort("tcp://a:0".parse().unwrap())));
-    }
-
-    #[test]
-    fn a_rule_listens_to_an_input_of_its_process() {
-        assert_eq!(problem(|p| p.rules[0].line = name("LED")), Some((ON, Problem::NotAnInput(name("LED")))));
-        assert_eq!(problem(|p| p.rules[0].line = name("KNOB")), Some((ON, Problem::NoSuchInput(name("KNOB")))));
-    }
-
-    #[test]
-    fn a_local_rule_sets_outputs_of_its_process() {
-        let send = |command: &str| problem(|p| p.rules[0].send = vec![command.into()]);
-        assert_eq!(send("led on"), None);
-        assert_eq!(send("LAMP ON"), Some((SEND, Problem::NoSuchOutput(name("LAMP")))));
-        assert_eq!(send("BUTTON ON"), Some((SEND, Problem::NotAnOutput(name("BUTTON")))));
-        assert_eq!(problem(|p| p.rules[0].delivery = Delivery::Text), Some((RULE, Problem::TextToItself)));
-    }
-
-    #[test]
-    fn a_lease_is_on_as_many_lines_as_a_command_may_name() {
-        let lease = |more: Option<&str>| {
-            problem(|p| {
-                let all: Vec<String> = (0..LINES_PER_COMMAND_MAX).map(|nth| format!("L{nth} ON")).collect();
-                p.rules[0].send = vec![all.join(" "), "l0 OFF".into()];
-                p.rules[0].send.extend(more.map(str::to_owned));
-                p.rules[0].to = vec!["unix:@led".parse().unwrap()];
-                p.rules[0].lease = Some(std::time::Duration::from_secs(3));
-            })
-        };
-        assert_eq!(lease(None), None);
-        let wide = Problem::BadLease(LeaseProblem::Wide { lines: LINES_PER_COMMAND_MAX + 1 });
-        assert_eq!(lease(Some("M ON")), Some((RULE, wide)));
-    }
-
-    #[test]
-    fn a_rule_with_targets_may_set_what_only_they_know() {
-        let send = |command: &str, to: &[&str]| {
-            problem(|p| {
-                p.rules[0].send = vec![command.into()];
-                p.rules[0].to = to.iter().map(|to| to.parse().unwrap()).collect();
-            })
-        };
-        assert_eq!(send("LAMP ON RELAY1 OFF", &["tcp://10.0.0.2:5555", "unix:@led"]), None);
-        let nobody = "tcp://10.0.0.2:0".parse().unwrap();
-        let place = Place::To { process: 0, rule: 0, nth: 0 };
-        assert_eq!(send("LAMP ON", &["tcp://10.0.0.2:0"]), Some((place, Problem::NoPort(nobody))));
-        let place = Place::To { process: 0, rule: 0, nth: 1 };
-        let again = Problem::RepeatedTarget("unix:@led".parse().unwrap());
-        assert_eq!(send("LAMP ON", &["unix:@led", "unix:@led"]), Some((place, again)));
-    }
-
-    #[test]
-    fn a_rule_sends_commands_that_set() {
-        let send = |command: &str| problem(|p| p.rules[0].send = vec![command.into()]).map(|(_, problem)| problem);
-        assert_eq!(send("LED"), Some(Problem::SetsNothing("LED".into())));
-        assert_eq!(send("QUIT"), Some(Problem::SetsNothing("QUIT".into())));
-        assert_eq!(send(""), Some(Problem::SetsNothing(String::new())));
-        assert!(matches!(send("LED BLINK!"), Some(Problem::BadCommand(_))));
-        assert_eq!(send("LED ON led OFF"), Some(Problem::RepeatedInCommand(name("LED"))));
-        assert!(matches!(
-            send(&format!("{} ON", "L".repeat(33))),
-            Some(Problem::BadCommand(_) | Problem::BadLineName(_))
-        ));
-        assert_eq!(send(&"LED ON ".repeat(200)), Some(Problem::LongCommand { len_bytes: 1_400 }));
-        let lines = LINES_PER_COMMAND_MAX + 1;
-        assert_eq!(send(&"LED ON ".repeat(lines)), Some(Problem::WideCommand { lines }));
-        assert_eq!(problem(|p| p.rules[0].send.clear()), Some((RULE, Problem::NoCommand)));
-    }
-
-    #[test]
-    fn a_rule_has_a_time_within_bounds() {
-        let within = |within| problem(|p| p.rules[0].within = within);
-        let too_short = Problem::BadWithin(TimeoutError::TooShort);
-        assert_eq!(within(std::time::Duration::ZERO), Some((RULE, too_short)));
-        assert_eq!(within(crate::config::TIMEOUT_MAX), None);
-        let too_long = Problem::BadWithin(TimeoutError::TooLong);
-        let never = Trigger::Hold(std::time::Duration::from_secs(3601));
-        assert_eq!(problem(|p| p.rules[0].on = never), Some((RULE, too_long)));
     }
 
     #[test]

@@ -116,3 +116,89 @@ fn check_command(command: &str, local: Option<&HashMap<&LineName, Direction>>) -
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::check::fixture::{ON, RULE, SEND, name, problem};
+    use crate::config::{TIMEOUT_MAX, TimeoutError};
+
+    #[test]
+    fn a_rule_listens_to_an_input_of_its_process() {
+        assert_eq!(problem(|p| p.rules[0].line = name("LED")), Some((ON, Problem::NotAnInput(name("LED")))));
+        assert_eq!(problem(|p| p.rules[0].line = name("KNOB")), Some((ON, Problem::NoSuchInput(name("KNOB")))));
+    }
+
+    #[test]
+    fn a_local_rule_sets_outputs_of_its_process() {
+        let send = |command: &str| problem(|p| p.rules[0].send = vec![command.into()]);
+        assert_eq!(send("led on"), None);
+        assert_eq!(send("LAMP ON"), Some((SEND, Problem::NoSuchOutput(name("LAMP")))));
+        assert_eq!(send("BUTTON ON"), Some((SEND, Problem::NotAnOutput(name("BUTTON")))));
+        assert_eq!(problem(|p| p.rules[0].delivery = Delivery::Text), Some((RULE, Problem::TextToItself)));
+    }
+
+    #[test]
+    fn a_lease_is_on_as_many_lines_as_a_command_may_name() {
+        let lease = |more: Option<&str>| {
+            problem(|p| {
+                let all: Vec<String> = (0..LINES_PER_COMMAND_MAX).map(|nth| format!("L{nth} ON")).collect();
+                p.rules[0].send = vec![all.join(" "), "l0 OFF".into()];
+                p.rules[0].send.extend(more.map(str::to_owned));
+                p.rules[0].to = vec!["unix:@led".parse().unwrap()];
+                p.rules[0].lease = Some(Duration::from_secs(3));
+            })
+        };
+        assert_eq!(lease(None), None);
+        let wide = Problem::BadLease(LeaseProblem::Wide { lines: LINES_PER_COMMAND_MAX + 1 });
+        assert_eq!(lease(Some("M ON")), Some((RULE, wide)));
+    }
+
+    #[test]
+    fn a_rule_with_targets_may_set_what_only_they_know() {
+        let send = |command: &str, to: &[&str]| {
+            problem(|p| {
+                p.rules[0].send = vec![command.into()];
+                p.rules[0].to = to.iter().map(|to| to.parse().unwrap()).collect();
+            })
+        };
+        assert_eq!(send("LAMP ON RELAY1 OFF", &["tcp://10.0.0.2:5555", "unix:@led"]), None);
+        let nobody = "tcp://10.0.0.2:0".parse().unwrap();
+        let place = Place::To { process: 0, rule: 0, nth: 0 };
+        assert_eq!(send("LAMP ON", &["tcp://10.0.0.2:0"]), Some((place, Problem::NoPort(nobody))));
+        let place = Place::To { process: 0, rule: 0, nth: 1 };
+        let again = Problem::RepeatedTarget("unix:@led".parse().unwrap());
+        assert_eq!(send("LAMP ON", &["unix:@led", "unix:@led"]), Some((place, again)));
+    }
+
+    #[test]
+    fn a_rule_sends_commands_that_set() {
+        let send = |command: &str| problem(|p| p.rules[0].send = vec![command.into()]).map(|(_, problem)| problem);
+        assert_eq!(send("LED"), Some(Problem::SetsNothing("LED".into())));
+        assert_eq!(send("QUIT"), Some(Problem::SetsNothing("QUIT".into())));
+        assert_eq!(send(""), Some(Problem::SetsNothing(String::new())));
+        assert!(matches!(send("LED BLINK!"), Some(Problem::BadCommand(_))));
+        assert_eq!(send("LED ON led OFF"), Some(Problem::RepeatedInCommand(name("LED"))));
+        assert!(matches!(
+            send(&format!("{} ON", "L".repeat(33))),
+            Some(Problem::BadCommand(_) | Problem::BadLineName(_))
+        ));
+        assert_eq!(send(&"LED ON ".repeat(200)), Some(Problem::LongCommand { len_bytes: 1_400 }));
+        let lines = LINES_PER_COMMAND_MAX + 1;
+        assert_eq!(send(&"LED ON ".repeat(lines)), Some(Problem::WideCommand { lines }));
+        assert_eq!(problem(|p| p.rules[0].send.clear()), Some((RULE, Problem::NoCommand)));
+    }
+
+    #[test]
+    fn a_rule_has_a_time_within_bounds() {
+        let within = |within| problem(|p| p.rules[0].within = within);
+        let too_short = Problem::BadWithin(TimeoutError::TooShort);
+        assert_eq!(within(Duration::ZERO), Some((RULE, too_short)));
+        assert_eq!(within(TIMEOUT_MAX), None);
+        let too_long = Problem::BadWithin(TimeoutError::TooLong);
+        let never = Trigger::Hold(Duration::from_secs(3601));
+        assert_eq!(problem(|p| p.rules[0].on = never), Some((RULE, too_long)));
+    }
+}
