@@ -243,7 +243,7 @@ fn a_users_file_that_cannot_be_read_is_not_passed_over() {
 fn wrong_arguments_end_with_2_and_say_what_is_wrong() {
     let home = Home::new("arguments");
     for (arguments, words) in [
-        ("blink", "unrecognized subcommand 'blink'"),
+        ("dim", "unrecognized subcommand 'dim'"),
         ("up --fast", "unexpected argument '--fast'"),
         ("up -c", "a value is required for '--config <FILE>'"),
         ("up -c a.toml --platform pc", "cannot be used with '--platform <PLATFORM>'"),
@@ -264,7 +264,7 @@ fn wrong_arguments_end_with_2_and_say_what_is_wrong() {
         ("bench ping tcp://127.0.0.1:5555 64", "required arguments were not provided"),
         ("bench ping tcp://127.0.0.1:5555 64 soon", "expected seconds, such as 2 or 0.5"),
         ("completions klingon", "invalid value 'klingon'"),
-        ("manual blink", "no command \"blink\"\n`soquete --help` lists the commands"),
+        ("manual dim", "no command \"dim\"\n`soquete --help` lists the commands"),
     ] {
         let arguments: Vec<&str> = arguments.split(' ').collect();
         home.run(&arguments).refused(2, &[words]);

@@ -24,6 +24,8 @@ struct Share {
     line: LineId,
     name: LineName,
     keeper: Keeper,
+    /// What was asked for, and what the back-end is told.
+    asked: Verb,
     verb: Verb,
     /// `None` until the back-end has answered.
     outcome: Option<Taken>,
@@ -34,6 +36,18 @@ pub(crate) struct Settled {
     /// The line's value from now on; `None` where it stays as it was.
     pub(crate) value: Option<Value>,
     pub(crate) cause: Cause,
+    pub(crate) then: Then,
+}
+
+/// What a line does by itself from now on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Then {
+    /// What it was told.
+    Do(Verb),
+    /// What it did before: nothing was done.
+    GoOn,
+    /// Nothing.
+    End,
 }
 
 impl Action {
@@ -61,8 +75,15 @@ impl Action {
             (_, Ok(value)) => Some(*value),
             (_, Err(Failure::Unknown(_))) => Some(Value::Unknown),
         };
+        let then = match (share.keeper, &outcome) {
+            (Keeper::Far, _) => Then::GoOn,
+            (Keeper::Board, Ok(_)) => Then::Do(share.asked),
+            // Of what the board itself wanted, nothing is tried again.
+            (Keeper::Board, Err(Failure::NotDone(_))) if self.ticket.is_some() => Then::GoOn,
+            (Keeper::Board, Err(_)) => Then::End,
+        };
         share.outcome = Some(outcome);
-        Some(Settled { value, cause: self.cause.clone() })
+        Some(Settled { value, cause: self.cause.clone(), then })
     }
 
     pub(crate) fn is_settled(&self) -> bool {
@@ -97,14 +118,14 @@ impl Action {
 }
 
 impl Share {
-    fn new(line: &crate::Line, verb: Verb) -> Result<Self, Refusal> {
+    fn new(line: &crate::Line, asked: Verb) -> Result<Self, Refusal> {
         let (name, keeper) = (line.name().clone(), line.spec().keeper);
-        let verb = match (keeper, verb.level(line.value())) {
-            (Keeper::Far, _) => verb,
+        let verb = match (keeper, asked.level(line.value())) {
+            (Keeper::Far, _) => asked,
             (Keeper::Board, Some(level)) => level.into(),
             (Keeper::Board, None) => return Err(Refusal::ValueUnknown(name)),
         };
-        Ok(Self { line: line.id(), name, keeper, verb, outcome: None })
+        Ok(Self { line: line.id(), name, keeper, asked, verb, outcome: None })
     }
 }
 

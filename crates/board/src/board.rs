@@ -1,9 +1,11 @@
 //! The board itself: one `match` over the facts.
 
 mod leasing;
+mod moving;
 
 use std::time::Duration;
 
+use crate::blink::Motions;
 use crate::command::Order;
 use crate::fact::Instructions;
 use crate::lease::Leases;
@@ -25,6 +27,7 @@ pub struct Board {
     lines: Lines,
     queue: Queue,
     leases: Leases,
+    motions: Motions,
     watchers: Watchers,
     rules: Rules,
     phase: Phase,
@@ -49,8 +52,8 @@ impl Board {
 
     /// Takes a fact.
     pub fn handle(&mut self, now: Duration, fact: Fact) {
-        // A board that was held up must not take what came after the end of a lease before that end.
-        self.end_leases(now);
+        // A board that was held up must not take what came after the end of a lease, or of a pulse, before that end.
+        self.catch_up(now);
         match fact {
             Fact::Command(command) => self.command(now, command),
             Fact::Acted { action, line, outcome } => self.acted(now, action, line, outcome),
@@ -62,18 +65,21 @@ impl Board {
     }
 
     /// Ends the leases that were not renewed, and the commands and presses whose deadline has passed while they waited,
-    /// and sets off the rules of inputs that are held. Edges that happened before `now` are to be told first.
+    /// changes the lines that pulse or blink, and sets off the rules of inputs that are held. Edges that happened before
+    /// `now` are to be told first.
     pub fn handle_timeout(&mut self, now: Duration) {
         self.end_leases(now);
         self.queue.expire(now, &self.lines, &mut self.out);
+        self.step(now);
         self.rules.handle_timeout(now, &mut self.out);
     }
 
-    /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called; `None` while nothing waits that could
-    /// expire and no input is held that could set off a rule.
+    /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called, which may have been; `None` while nothing
+    /// waits that could expire, no input is held that could set off a rule, and no line pulses or blinks.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
-        [self.queue.timeout(), self.rules.timeout(), self.leases.timeout()].into_iter().flatten().min()
+        let moves = self.free_times().map(|(_, at)| at);
+        [self.queue.timeout(), self.rules.timeout(), self.leases.timeout()].into_iter().flatten().chain(moves).min()
     }
 
     /// Returns the next instruction; `None` when the board has said all.
@@ -93,13 +99,14 @@ impl Board {
 
     /// Gives each output its stop value, except those that keep what they have. The second call does nothing.
     ///
-    /// Leases end, and what waits is refused, as is every later command and press; actions and deliveries under way go on,
+    /// Leases, pulses and blinks end, and what waits is refused, as is every later command and press; actions and deliveries under way go on,
     /// and the stop value comes after them. [`is_idle`](Self::is_idle) says when all is done.
     pub fn stop(&mut self, now: Duration) {
         if self.phase != Phase::Stopping {
             self.phase = Phase::Stopping;
             self.rules.close(&mut self.out);
             self.leases.clear();
+            self.motions.clear();
             self.queue.refuse(now, &self.lines, &self.queue.waiting(), &Refusal::Stopping, &mut self.out);
             self.preset_all(now, "stop", |spec| spec.stop);
         }
@@ -114,7 +121,7 @@ impl Board {
     fn command(&mut self, now: Duration, command: Command) {
         let ticket = command.ticket;
         match self.admit(now, command) {
-            Ok(order) => self.queue.push(now, &self.lines, order, &mut self.out),
+            Ok(order) => drop(self.queue.push(now, &self.lines, order, &mut self.out)),
             Err(refusal) => self.out.push_back(refused(ticket, refusal)),
         }
     }
@@ -137,6 +144,7 @@ impl Board {
 
     fn acted(&mut self, now: Duration, action: ActionId, line: LineId, outcome: Taken) {
         let Some(settled) = self.queue.settle(action, line, outcome) else { return };
+        self.move_on(now, line, action, &settled);
         if let Some(value) = settled.value {
             self.change(line, value, now, settled.cause);
         }
@@ -156,6 +164,7 @@ impl Board {
     fn told(&mut self, now: Duration, line: LineId, value: Value, cause: Cause) {
         if let Some(line) = self.lines.get(line).filter(|line| line.value() != value) {
             self.rules.forget(line.name());
+            self.motions.end(line.id());
         }
         self.change(line, value, now, cause);
     }
@@ -181,9 +190,9 @@ impl Board {
     }
 
     /// Sets an output of its own accord, behind what waits for it.
-    fn set(&mut self, now: Duration, line: LineId, verb: Verb, cause: Cause) {
+    fn set(&mut self, now: Duration, line: LineId, verb: Verb, cause: Cause) -> ActionId {
         let order = Order { asker: None, cause, sets: vec![(line, verb)], deadline: None, hops: 0 };
-        self.queue.push(now, &self.lines, order, &mut self.out);
+        self.queue.push(now, &self.lines, order, &mut self.out)
     }
 }
 
@@ -258,6 +267,7 @@ impl Board {
     /// Ends every command on a line, and forgets its value.
     fn abandon(&mut self, now: Duration, line: LineId, refusal: &Refusal, cause: &'static str) {
         self.drop_lease(line);
+        self.motions.end(line);
         let waiting = self.queue.waiting_for(line);
         self.queue.refuse(now, &self.lines, &waiting, refusal, &mut self.out);
         for action in self.queue.acting_on(line) {

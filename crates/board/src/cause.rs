@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// Who or what changed a line, in words for logs and status: `text 127.0.0.1:40312`, `start`.
 ///
 /// The board never looks into it. A clone shares the text. Its own causes are `start`, `stop`, `edge`, `removed`,
-/// `redirected` and `the end of the lease of …`.
+/// `redirected`, `the end of the lease of …`, `the pulse of …` and `the blink of …`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cause(Arc<str>);
 

@@ -45,6 +45,7 @@ impl Command {
     /// Checks everything that can be known before its turn comes.
     pub(crate) fn check(self, now: Duration, lines: &Lines) -> Result<Order, Refusal> {
         let Command { ticket, cause, owner, sets: named, deadline, hops } = self;
+        named.iter().try_for_each(|(_, verb)| verb.check())?;
         let ids = outputs(named.iter().map(|(name, _)| name), lines)?;
         if has_passed(deadline, now) {
             return Err(Refusal::Expired);

@@ -68,7 +68,7 @@ pub enum Instruction {
         /// The action.
         action: ActionId,
         /// At least one line, none twice, and what is to be done to it; it may have that already. Only a line that a far
-        /// board keeps is told to toggle.
+        /// board keeps is told anything but on and off.
         sets: Vec<(LineId, Verb)>,
         /// Who wants it.
         cause: Cause,

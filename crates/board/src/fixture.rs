@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::{
-    ActionId, Board, Command, Fact, Failure, Instruction, Keeper, Level, LineId, LineName, LineSpec, Outcome, Owner,
-    OwnerId, PressId, RuleSpec, Ticket, Trigger, Value, Verb,
+    ActionId, Blink, Board, Command, Fact, Failure, Instruction, Keeper, Level, LineId, LineName, LineSpec, Outcome,
+    Owner, OwnerId, PressId, RuleSpec, Ticket, Trigger, Value, Verb,
 };
 
 pub(crate) fn name(text: &str) -> LineName {
@@ -29,13 +29,21 @@ pub(crate) fn unknown() -> Outcome {
     Err(Failure::Unknown("silent".into()))
 }
 
-/// Makes a command from `LED on, RELAY toggle`.
+/// Makes a command from `LED on, RELAY toggle, BELL pulse 500, LAMP blink 20 30 4`; times are milliseconds.
 pub(crate) fn command(ticket: u64, sets: &str) -> Command {
-    let set = |text: &str| match text.trim().split_once(' ') {
-        Some((line, "on")) => (name(line), Verb::On),
-        Some((line, "off")) => (name(line), Verb::Off),
-        Some((line, "toggle")) => (name(line), Verb::Toggle),
-        _ => panic!("{text}"),
+    let set = |text: &str| {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let number = |nth: usize| words.get(nth).map(|word| word.parse::<u32>().unwrap());
+        let time = |nth| ms(number(nth).unwrap().into());
+        let verb = match words[1] {
+            "on" => Verb::On,
+            "off" => Verb::Off,
+            "toggle" => Verb::Toggle,
+            "pulse" => Verb::Pulse(time(2)),
+            "blink" => Verb::Blink(Blink { on: time(2), off: time(3), count: number(4) }),
+            _ => panic!("{text}"),
+        };
+        (name(words[0]), verb)
     };
     let sets = sets.split_terminator(',').map(set).collect();
     Command { ticket: Ticket(ticket), cause: "test".into(), owner: "test".into(), sets, deadline: None, hops: 0 }
@@ -119,6 +127,17 @@ impl Scene {
         let (action, line, value) = self.actions.pop_front().unwrap();
         let outcome = outcome.map(|()| value);
         self.board.handle(self.now, Fact::Acted { action, line, outcome });
+    }
+
+    /// Hears the board out, and settles as done whatever back-ends are told. Returns what they were told.
+    pub(crate) fn obeyed(&mut self) -> Vec<String> {
+        let mut told = self.said();
+        while !self.actions.is_empty() {
+            self.acted(Ok(()));
+            told.extend(self.said());
+        }
+        told.retain(|said| said.starts_with("act: "));
+        told
     }
 
     pub(crate) fn confirm(&mut self, line: &str, level: Level) {

@@ -22,6 +22,8 @@
 //!   refused; it is never done late.
 //! - A line has one owner at most: who has a lease on it. Nobody else sets it until the lease is released, or ends because
 //!   it was not renewed; then the line gets its safe value.
+//! - A line that pulses or blinks is ended by whatever is done to it later, and by nothing that was refused. Its changes
+//!   come at the times that were planned when it began; those that are over are not made up for.
 //! - Where a far board keeps a line, all this is its matter ([`Keeper::Far`]): commands go to it in the order they came.
 //! - Everything that can grow has a bound, a public constant.
 //!
@@ -64,6 +66,7 @@
 #![forbid(unsafe_code)]
 
 mod action;
+mod blink;
 mod board;
 mod cause;
 mod command;
@@ -81,6 +84,7 @@ mod value;
 mod watch;
 
 pub use action::ActionId;
+pub use blink::{BLINK_MAX, BLINK_MIN, BLINKS_MAX, Blink, PULSE_MAX, PULSE_MIN};
 pub use board::Board;
 pub use cause::Cause;
 pub use command::{Command, LINES_PER_COMMAND_MAX, Ticket};

@@ -10,8 +10,9 @@ use std::sync::Arc;
 pub const NAME_BYTES_MAX: usize = 32;
 
 /// The words of the text language, which no line may be called, in any case.
-pub const RESERVED_WORDS: [&str; 12] =
-    ["ON", "OFF", "TOGGLE", "LINES", "WATCH", "LEASE", "RELEASE", "HELP", "QUIT", "OK", "ERR", "EVENT"];
+pub const RESERVED_WORDS: [&str; 14] = [
+    "ON", "OFF", "TOGGLE", "PULSE", "BLINK", "LINES", "WATCH", "LEASE", "RELEASE", "HELP", "QUIT", "OK", "ERR", "EVENT",
+];
 
 /// The name of a line: a letter, then up to 31 letters, digits, `_`, `-` or `.`, all ASCII.
 ///

@@ -38,8 +38,13 @@ impl Queue {
         order.lines().find(is_full)
     }
 
-    /// Puts a command at the end, and begins it where that is the front.
-    pub(crate) fn push(&mut self, now: Duration, lines: &Lines, order: Order, out: &mut Instructions) {
+    /// Says whether nothing is done to a line, and nothing waits for it.
+    pub(crate) fn is_free(&self, line: LineId) -> bool {
+        !self.turns.contains_key(&line)
+    }
+
+    /// Puts a command at the end, and begins it where that is the front. Returns what it will be called as an action.
+    pub(crate) fn push(&mut self, now: Duration, lines: &Lines, order: Order, out: &mut Instructions) -> ActionId {
         self.last_id += 1;
         let id = ActionId(self.last_id);
         let own: Vec<LineId> = order.lines().collect();
@@ -51,6 +56,7 @@ impl Queue {
         }
         self.waiting.insert(id, order);
         self.advance(now, lines, own, out);
+        id
     }
 
     /// Takes the outcome of one line of an action; `None` if none is awaited.

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::{COMMANDS_WAITING_MAX, Cause, LINES_MAX, LINES_PER_COMMAND_MAX, LineName, RULES_MAX, WATCHERS_MAX};
+use crate::{
+    BLINKS_MAX, COMMANDS_WAITING_MAX, Cause, LINES_MAX, LINES_PER_COMMAND_MAX, LineName, RULES_MAX, WATCHERS_MAX,
+};
 
 /// Why the board did not do what it was asked; it prints as one lower-case line for whoever asked.
 ///
@@ -34,6 +36,13 @@ pub enum Refusal {
     WatcherTaken,
     /// A lease is to be shorter than [`LEASE_MIN`](crate::LEASE_MIN) or longer than [`LEASE_MAX`](crate::LEASE_MAX).
     LeaseTime,
+    /// A pulse is to be shorter than [`PULSE_MIN`](crate::PULSE_MIN) or longer than [`PULSE_MAX`](crate::PULSE_MAX).
+    PulseTime,
+    /// A blink is to be on or off for less than [`BLINK_MIN`](crate::BLINK_MIN) or more than
+    /// [`BLINK_MAX`](crate::BLINK_MAX).
+    BlinkTime,
+    /// A blink is to be on no times, or more than [`BLINKS_MAX`].
+    BlinkCount,
     /// A far board keeps the line, and would take all who ask here for one owner.
     FarLine(LineName),
     /// What is to be released is leased by nobody, or no more.
@@ -123,6 +132,9 @@ impl fmt::Display for Refusal {
             Self::NameTaken(line) => write!(f, "there is a line {line} already"),
             Self::WatcherTaken => write!(f, "there is a watcher of this number already"),
             Self::LeaseTime => write!(f, "a lease lasts from 100 ms to 1 h"),
+            Self::PulseTime => write!(f, "a pulse lasts from 1 ms to 1 h"),
+            Self::BlinkTime => write!(f, "a line that blinks is on and off for 10 ms to 1 h each"),
+            Self::BlinkCount => write!(f, "a line blinks from 1 to {BLINKS_MAX} times"),
             Self::FarLine(line) => write!(f, "{line} is a line of another server, which alone can lease it"),
             Self::NotLeased(line) => write!(f, "nobody has a lease on {line}"),
             Self::Leased { line, by, left } => write!(f, "{line} is leased by {by}, for {} more", Left(*left)),

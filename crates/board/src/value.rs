@@ -1,6 +1,9 @@
 //! What a line has, and what it may be told.
 
 use std::fmt;
+use std::time::Duration;
+
+use crate::{Blink, PULSE_MAX, PULSE_MIN, Refusal};
 
 /// What a line is known to have.
 ///
@@ -54,6 +57,11 @@ pub enum Verb {
     Off,
     /// Switches it to what it is not; refused where its value is unknown to who keeps it.
     Toggle,
+    /// Switches it on, and off again after a time from [`PULSE_MIN`] to [`PULSE_MAX`], which counts from when it is
+    /// confirmed to be on. A line that is on stays on for the time.
+    Pulse(Duration),
+    /// Switches it on, and off and on by itself from then on.
+    Blink(Blink),
 }
 
 impl From<Level> for Verb {
@@ -66,10 +74,23 @@ impl From<Level> for Verb {
 }
 
 impl Verb {
+    /// Checks its times.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::PulseTime`], [`Refusal::BlinkTime`] or [`Refusal::BlinkCount`]: they are out of bounds.
+    pub fn check(self) -> Result<(), Refusal> {
+        match self {
+            Self::Pulse(time) if !(PULSE_MIN..=PULSE_MAX).contains(&time) => Err(Refusal::PulseTime),
+            Self::Blink(blink) => blink.check(),
+            Self::On | Self::Off | Self::Toggle | Self::Pulse(_) => Ok(()),
+        }
+    }
+
     /// Returns the level that a line of this value shall get; `None` for a toggle of an unknown value.
     pub(crate) fn level(self, present: Value) -> Option<Level> {
         match (self, present) {
-            (Self::On, _) | (Self::Toggle, Value::Off) => Some(Level::On),
+            (Self::On | Self::Pulse(_) | Self::Blink(_), _) | (Self::Toggle, Value::Off) => Some(Level::On),
             (Self::Off, _) | (Self::Toggle, Value::On) => Some(Level::Off),
             (Self::Toggle, Value::Unknown) => None,
         }
@@ -93,7 +114,7 @@ pub enum Keeper {
     #[default]
     Board,
     /// A far board, which does all that for everyone who commands it. Commands go to the back-end as they come, a toggle
-    /// as a toggle, and only what the back-end tells unasked is the value: what it says of an action may be outdated.
+    /// as a toggle and a pulse as a pulse, and only what the back-end tells unasked is the value: what it says of an action may be outdated.
     Far,
 }
 

@@ -8,6 +8,16 @@ use std::time::Duration;
 
 use soquete_board::*;
 
+#[path = "model/chance.rs"]
+mod chance;
+#[path = "model/hear.rs"]
+mod hear;
+#[path = "model/motion.rs"]
+mod motion;
+
+use chance::Random;
+use motion::Motion;
+
 const SEEDS: u64 = 2000;
 const STEPS: usize = 150;
 const NAMES: [&str; 8] = ["A", "B", "C", "D", "E", "KEY", "BELL", "NOBODY"];
@@ -16,35 +26,6 @@ const SLOW: WatcherId = WatcherId(2);
 /// How long a hold takes, and a double at most.
 const GESTURE: Duration = Duration::from_millis(30);
 const OWNERS: [&str; 3] = ["eve", "bob", "ann"];
-
-/// A xorshift generator.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-
-    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
-    }
-
-    fn take<T>(&mut self, from: &mut Vec<T>) -> Option<T> {
-        let len = from.len() as u64;
-        (len > 0).then(|| from.swap_remove(usize::try_from(self.below(len)).unwrap()))
-    }
-
-    fn outcome(&mut self) -> Outcome {
-        match self.below(4) {
-            0 => Err(Failure::NotDone("stuck".into())),
-            1 => Err(Failure::Unknown("silent".into())),
-            _ => Ok(()),
-        }
-    }
-}
 
 /// What a line should be.
 struct Expected {
@@ -55,6 +36,26 @@ struct Expected {
     acting: Vec<ActionId>,
     /// The safe value it is to get before anything else that is not acting yet.
     due: Option<Verb>,
+    /// What it does by itself.
+    motion: Option<Motion>,
+}
+
+/// What a back-end was told, and is at.
+struct Told {
+    action: ActionId,
+    line: LineId,
+    verb: Verb,
+    by: By,
+}
+
+/// Who wants something done.
+enum By {
+    /// Who asked for this, in a command of this cause.
+    Command(Verb, String),
+    /// The line itself, which pulses or blinks.
+    Itself,
+    /// The board.
+    Board,
 }
 
 #[derive(Default)]
@@ -74,7 +75,7 @@ struct World {
     /// The commands without reply, by the cause they carry.
     commands: BTreeMap<String, Command>,
     tickets: u64,
-    actions: Vec<(ActionId, LineId, Verb)>,
+    actions: Vec<Told>,
     presses: Vec<PressId>,
     /// Since when BELL is on, until that was a hold; and when it went on last, until that was a double.
     held: Option<Duration>,
@@ -84,6 +85,7 @@ struct World {
     heard_seq: u64,
     slow_count: u64,
     slow_held: bool,
+    is_stopping: bool,
     /// Who owns which line, and until when.
     leases: BTreeMap<LineName, (&'static str, Duration)>,
     /// Lines whose lease has to end now, with their safe value.
@@ -114,6 +116,7 @@ impl World {
             heard_seq: 0,
             slow_count: 0,
             slow_held: false,
+            is_stopping: false,
             leases: BTreeMap::new(),
             ending: BTreeSet::new(),
             dropped: BTreeSet::new(),
@@ -153,8 +156,8 @@ impl World {
         let spec = LineSpec { keeper, safe, may_be_taken_over: text == "B", ..spec };
         let direction = spec.direction;
         let id = self.board.add_line(self.now, spec).unwrap();
-        self.lines
-            .insert(name(text), Expected { id, direction, keeper, value: Value::Unknown, acting: vec![], due: None });
+        let (acting, value) = (Vec::new(), Value::Unknown);
+        self.lines.insert(name(text), Expected { id, direction, keeper, value, acting, due: None, motion: None });
     }
 
     fn step(&mut self) {
@@ -179,7 +182,7 @@ impl World {
     fn command(&mut self) {
         self.tickets += 1;
         let count = self.random.pick(&[1, 1, 1, 2, 3]);
-        let mut set = || (name(self.random.pick(&NAMES)), self.random.pick(&[Verb::On, Verb::Off, Verb::Toggle]));
+        let mut set = || (name(self.random.pick(&NAMES)), self.random.verb());
         let sets = (0..count).map(|_| set()).collect();
         let deadline = (self.random.below(2) == 0).then(|| self.now + Duration::from_millis(self.random.below(30)));
         let cause = self.tickets.to_string();
@@ -251,7 +254,7 @@ impl World {
 
     /// Settles any line that a back-end was told; it may be of an action that was abandoned.
     fn acted(&mut self) {
-        let Some((action, line, verb)) = self.random.take(&mut self.actions) else { return };
+        let Some(Told { action, line, verb, by }) = self.random.take(&mut self.actions) else { return };
         let outcome = self.random.outcome().map(|()| if verb == Verb::Off { Value::Off } else { Value::On });
         let mut lines = self.lines.values_mut();
         if let Some(expected) = lines.find(|expected| expected.acting.contains(&action) && expected.id == line) {
@@ -260,6 +263,13 @@ impl World {
                 (Keeper::Far, _) | (_, Err(Failure::NotDone(_))) => {}
                 (_, Ok(value)) => expected.value = *value,
                 (_, Err(Failure::Unknown(_))) => expected.value = Value::Unknown,
+            }
+            match (by, &outcome) {
+                (By::Itself, Ok(_)) | (By::Command(..), Err(Failure::NotDone(_))) => {}
+                (By::Command(asked, by), Ok(_)) if expected.keeper == Keeper::Board && !self.is_stopping => {
+                    expected.motion = Motion::begin(self.now, asked, &by);
+                }
+                _ => expected.motion = None,
             }
         }
         self.tell(Fact::Acted { action, line, outcome });
@@ -316,23 +326,44 @@ impl World {
             self.expire();
             self.board.handle_timeout(self.now);
             assert!(self.board.timeout().is_none_or(|deadline| deadline > self.now));
+            self.hear();
+            self.check_motions();
+        }
+    }
+
+    /// Lines that nothing is done to have what they should, and the board wants to be called for their next change.
+    fn check_motions(&self) {
+        for (name, expected) in &self.lines {
+            let Some(motion) = &expected.motion else { continue };
+            let is_open = |command: &Command| command.sets.iter().any(|(line, _)| line == name);
+            if expected.acting.is_empty() && !self.commands.values().any(is_open) {
+                let (level, next) = motion.at(self.now);
+                assert_eq!(expected.value, level.into(), "{name} at {:?}", self.now);
+                assert!(next.is_none_or(|next| self.board.timeout().is_some_and(|timeout| timeout <= next)), "{name}");
+            }
         }
     }
 
     fn confirmed_or_lost(&mut self) {
         let level = self.random.pick(&[None, Some(Level::On), Some(Level::Off)]);
         let text = self.random.pick(&NAMES);
-        let Some(expected) = self.lines.get_mut(&name(text)) else { return };
+        let Some(expected) = self.lines.get(&name(text)) else { return };
         let (line, cause) = (expected.id, Cause::from("back-end"));
-        let before = std::mem::replace(&mut expected.value, level.map_or(Value::Unknown, Value::from));
-        if text == "BELL" && before != expected.value {
-            (self.held, self.once) = (None, None);
-        }
         let fact = match level {
             Some(level) => Fact::Confirmed { line, level, cause },
             None => Fact::Lost { line, cause },
         };
         self.tell(fact);
+        // Before it come the changes that are due.
+        self.hear();
+        let Some(expected) = self.lines.get_mut(&name(text)) else { return };
+        let before = std::mem::replace(&mut expected.value, level.map_or(Value::Unknown, Value::from));
+        if before != expected.value {
+            expected.motion = None;
+            if text == "BELL" {
+                (self.held, self.once) = (None, None);
+            }
+        }
     }
 
     fn hold_or_resume(&mut self) {
@@ -357,95 +388,11 @@ impl World {
         let direction = self.random.pick(&[Direction::Input, Direction::Output]);
         let expected = self.lines.get_mut(&name("C")).unwrap();
         if expected.direction != direction {
-            *expected = Expected { direction, value: Value::Unknown, acting: Vec::new(), due: None, ..*expected };
+            *expected =
+                Expected { direction, value: Value::Unknown, acting: Vec::new(), due: None, motion: None, ..*expected };
             self.drop_lease("C");
         }
         self.board.set_direction(self.now, &name("C"), direction).unwrap();
-    }
-
-    fn hear(&mut self) {
-        while let Some(instruction) = self.board.poll() {
-            match instruction {
-                Instruction::Act { action, sets, cause, deadline, hops } => {
-                    assert_eq!(hops, if self.commands.contains_key(cause.as_str()) { 3 } else { 0 });
-                    self.hear_act(action, &sets, &cause, deadline);
-                }
-                Instruction::Reply { ticket, result } => self.hear_reply(ticket, result),
-                Instruction::Notify { watcher: FAST, event, missed } => {
-                    assert_eq!((event.seq, missed), (self.heard_seq + 1, 0), "a gap for the fast watcher");
-                    let before = self.heard.insert(event.line, event.value).unwrap_or(Value::Unknown);
-                    assert_ne!(before, event.value, "an event that is no change");
-                    self.heard_seq = event.seq;
-                }
-                Instruction::Notify { missed, .. } => self.slow_count += 1 + u64::from(missed),
-                Instruction::Leased { line, news: LeaseNews::Ended { .. } } => {
-                    if !self.dropped.remove(&line) {
-                        assert!(self.ending.remove(&line), "a lease that was renewed in time");
-                        let safe = if line == name("A") { Verb::On } else { Verb::Off };
-                        self.lines.get_mut(&line).unwrap().due = Some(safe);
-                    }
-                }
-                Instruction::Leased { .. } => {}
-                Instruction::Deliver { rule, press, step, deadline } => {
-                    let rule = &mut self.rules[rule.index()];
-                    assert!(deadline > self.now, "a late delivery");
-                    assert_eq!((rule.front, rule.step), (None, step));
-                    rule.front = Some(press);
-                    self.presses.push(press);
-                }
-                Instruction::Report { rule, press, step, outcome } => {
-                    let rule = &mut self.rules[rule.index()];
-                    assert!(rule.reported.insert(press), "a second report");
-                    assert_eq!(rule.step, step);
-                    if rule.front == Some(press) {
-                        rule.front = None;
-                        rule.step = (step + usize::from(!matches!(outcome, Err(Failure::NotDone(_))))) % 3;
-                    }
-                }
-            }
-        }
-    }
-
-    fn hear_act(&mut self, action: ActionId, sets: &[(LineId, Verb)], cause: &Cause, deadline: Option<Duration>) {
-        assert!(deadline.is_none_or(|deadline| deadline > self.now), "a late action");
-        let command = self.commands.get(cause.as_str());
-        for (index, &(id, told)) in sets.iter().enumerate() {
-            let (name, line) = self.lines.iter_mut().find(|(_, line)| line.id == id).unwrap();
-            assert_eq!(line.direction, Direction::Output);
-            match line.keeper {
-                Keeper::Board => assert_eq!(line.acting, [], "one at a time"),
-                Keeper::Far => assert!(line.acting.iter().all(|before| *before < action), "in the order they came"),
-            }
-            line.acting.push(action);
-            match line.due.take() {
-                Some(safe) => {
-                    assert!(told == safe && cause.as_str().starts_with("the end of the lease of "), "not safe");
-                }
-                None => assert!(command.is_none_or(|command| {
-                    let owner = self.leases.get(name).map(|(owner, _)| OwnerId::from(*owner));
-                    owner.is_none_or(|owner| owner == command.owner)
-                })),
-            }
-            if let Some(command) = command {
-                let (asked, verb) = &command.sets[index];
-                let wanted = match (verb, line.keeper, line.value) {
-                    (Verb::Toggle, Keeper::Board, Value::Off) => Verb::On,
-                    (Verb::Toggle, Keeper::Board, Value::On) => Verb::Off,
-                    (verb, ..) => *verb,
-                };
-                assert_eq!((asked, wanted), (name, told));
-                assert!(told != Verb::Toggle || line.keeper == Keeper::Far);
-            }
-            self.actions.push((action, id, told));
-        }
-    }
-
-    fn hear_reply(&mut self, ticket: Ticket, result: Result<Vec<(LineName, Value)>, Refusal>) {
-        let command = self.commands.remove(&ticket.0.to_string()).expect("a reply to an open command");
-        if let Ok(values) = result {
-            let asked = command.sets.into_iter().map(|(name, _)| name);
-            assert!(asked.eq(values.into_iter().map(|(name, _)| name)));
-        }
     }
 
     fn check_values(&self) {
@@ -464,6 +411,8 @@ impl World {
             self.hold_or_resume();
         }
         self.leases.clear();
+        self.is_stopping = true;
+        self.lines.values_mut().for_each(|line| line.motion = None);
         self.board.stop(self.now);
         self.hear();
         while !self.board.is_idle() {

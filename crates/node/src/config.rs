@@ -41,7 +41,10 @@ pub use rule::{
 };
 pub use serve::{BACKLOG_DEFAULT, BACKLOG_MAX, Language, LanguageError, Languages, MODE_DEFAULT, NETWORKS_MAX, Serve};
 /// The words of the board that a configuration is written in.
-pub use soquete_board::{Direction, LEASE_MIN, Level, LineName, NameError as LineNameError, Preset, Trigger};
+pub use soquete_board::{
+    BLINK_MAX, BLINK_MIN, BLINKS_MAX, Direction, LEASE_MIN, Level, LineName, NameError as LineNameError, Preset,
+    Trigger,
+};
 pub use timeout::{TIMEOUT_MAX, TIMEOUT_MIN, Timeout, TimeoutError};
 
 /// The most processes of one configuration: `up` keeps a pipe, a log and a timer for each.

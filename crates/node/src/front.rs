@@ -8,8 +8,8 @@ use crate::back::{Back, HOPS_MAX};
 use crate::config::{Language, ProcessConfig, Serve};
 use crate::console::Seldom;
 use crate::plant::{Effect, Plant};
-pub(crate) use answer::verb;
 use answer::{Words, code_of, names, put_lines, put_values, value_word};
+pub(crate) use answer::{told, verb};
 use lease::owner_of;
 use soquete::{Clock, ConnectionId, Ending, Exchange, Handler, Hub, Peer, Responder, Tongue};
 use soquete_board::{Command as Sets, Direction, Fact, LineName, Owner, Refusal, Ticket, Value, Verb};
@@ -185,9 +185,9 @@ impl Front {
     }
 
     fn obey(&mut self, exchange: Exchange<'_>, command: Command<'_>) {
-        if self.plant.board.has_leases() {
-            // A process that was stopped must not tell values from before the end of a lease.
-            self.plant.end_leases(Clock::now());
+        if self.plant.board.has_timers() {
+            // A process that was stopped must not tell values from before the end of a lease or a pulse.
+            self.plant.catch_up(Clock::now());
             self.sort_effects();
         }
         match command {

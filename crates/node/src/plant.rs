@@ -131,9 +131,9 @@ impl Plant {
         released
     }
 
-    /// Ends the leases that have had their time, and nothing else, and carries out what follows.
-    pub(crate) fn end_leases(&mut self, now: Duration) {
-        self.board.end_leases(now);
+    /// Does what time does to the lines, leases, pulses and blinks, and nothing else, and carries out what follows.
+    pub(crate) fn catch_up(&mut self, now: Duration) {
+        self.board.catch_up(now);
         self.carry_out(now);
     }
 
@@ -247,7 +247,9 @@ impl Plant {
         let level = match verb {
             Verb::On => Level::On,
             Verb::Off => Level::Off,
-            Verb::Toggle => return Err(Failure::NotDone("the board has not said what to".into())),
+            Verb::Toggle | Verb::Pulse(_) | Verb::Blink(_) => {
+                return Err(Failure::NotDone("the board has not said what to".into()));
+            }
         };
         let Some(wired) = self.wired.get_mut(&line) else {
             return Err(Failure::NotDone("nothing is behind this line".into()));

@@ -3,6 +3,8 @@
 //! | line | asks for |
 //! |---|---|
 //! | `LED ON`, `LED OFF`, `LED TOGGLE` | the value to be set; several lines together: `LED ON RELAY1 OFF` |
+//! | `LED PULSE 500ms` | the value ON, and OFF after the time |
+//! | `LED BLINK 500ms`, `LED BLINK 500ms 1s 10` | ON and OFF by turns: time on, time off (else as long as on), how many times (else until it is told something else) |
 //! | `LED` | the value; of several lines: `LED RELAY1` |
 //! | `LINES` | every line and its value |
 //! | `WATCH`, `WATCH LED …` | an event at each change, of every line or of those named |
@@ -13,18 +15,22 @@
 //! A time is a whole number and `ms`, `s`, `m` or `h`. Words stand apart by spaces or tabs; case does not matter.
 
 use std::fmt;
+use std::iter::Peekable;
 use std::time::Duration;
 
 /// The words that no line can have as its name.
-pub const WORDS: [&str; 12] =
-    ["ON", "OFF", "TOGGLE", "LINES", "WATCH", "LEASE", "RELEASE", "HELP", "QUIT", "OK", "ERR", "EVENT"];
+pub const WORDS: [&str; 14] = [
+    "ON", "OFF", "TOGGLE", "PULSE", "BLINK", "LINES", "WATCH", "LEASE", "RELEASE", "HELP", "QUIT", "OK", "ERR", "EVENT",
+];
 
 /// The longest name of a line, in octets.
 pub const LINE_NAME_MAX_BYTES: usize = 32;
 
 /// The answer to `HELP`, line by line.
-pub const HELP: [&str; 9] = [
+pub const HELP: [&str; 11] = [
     "LED ON | LED OFF | LED TOGGLE   sets a line; several together: LED ON RELAY1 OFF",
+    "LED PULSE 500ms                 sets it ON, and OFF after the time",
+    "LED BLINK 500ms [1s] [10]       sets it ON and OFF by turns: time on, time off, how many times",
     "LED                             tells its value",
     "LINES                           tells every line and its value",
     "WATCH [LED ...]                 tells each change from now on, as EVENT LED ON",
@@ -47,14 +53,67 @@ pub enum Verb {
     Off,
     /// Be what you are not.
     Toggle,
+    /// Be on, and off after a time.
+    Pulse(Duration),
+    /// Be on and off by turns.
+    Blink {
+        /// How long on.
+        on: Duration,
+        /// How long off.
+        off: Duration,
+        /// How many times; nothing for until it is told something else.
+        count: Option<u32>,
+    },
 }
 
+/// The first words of the verbs.
+const VERBS: [&str; 5] = ["ON", "OFF", "TOGGLE", "PULSE", "BLINK"];
+
 impl Verb {
-    /// Reads a verb, in any case.
-    pub fn parse(word: &str) -> Option<Self> {
-        [("ON", Verb::On), ("OFF", Verb::Off), ("TOGGLE", Verb::Toggle)]
-            .into_iter()
-            .find_map(|(name, verb)| name.eq_ignore_ascii_case(word).then_some(verb))
+    /// Returns the first word of a verb as the grammar writes it, if a word is one in any case.
+    fn word(word: &str) -> Option<&'static str> {
+        VERBS.into_iter().find(|verb| verb.eq_ignore_ascii_case(word))
+    }
+
+    /// Reads a verb whose first word is `word`, and what it needs of the words behind it; nothing if it is none.
+    fn read<'a>(word: &str, behind: &mut Peekable<impl Iterator<Item = &'a str>>) -> Result<Option<Self>, Malformed> {
+        let mut next_time = || {
+            let read = time(behind.peek()?)?;
+            behind.next();
+            Some(read)
+        };
+        Ok(Some(match Self::word(word) {
+            Some("ON") => Self::On,
+            Some("OFF") => Self::Off,
+            Some("TOGGLE") => Self::Toggle,
+            Some("PULSE") => {
+                Self::Pulse(next_time().ok_or(Malformed::Lacking { word: "PULSE", example: "LED PULSE 500ms" })?)
+            }
+            Some(_) => {
+                let on = next_time().ok_or(Malformed::Lacking { word: "BLINK", example: "LED BLINK 500ms" })?;
+                let off = next_time().unwrap_or(on);
+                // One that is too great is as great as can be.
+                let count = behind.next_if(|word| word.bytes().all(|octet| octet.is_ascii_digit()));
+                Self::Blink { on, off, count: count.map(|count| count.parse().unwrap_or(u32::MAX)) }
+            }
+            None => return Ok(None),
+        }))
+    }
+}
+
+impl fmt::Display for Verb {
+    /// Writes it as it is read: `ON`, `BLINK 500ms 1000ms 10`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verb::On => f.write_str("ON"),
+            Verb::Off => f.write_str("OFF"),
+            Verb::Toggle => f.write_str("TOGGLE"),
+            Verb::Pulse(time) => write!(f, "PULSE {}ms", time.as_millis()),
+            Verb::Blink { on, off, count } => {
+                write!(f, "BLINK {}ms {}ms", on.as_millis(), off.as_millis())?;
+                count.map_or(Ok(()), |count| write!(f, " {count}"))
+            }
+        }
     }
 }
 
@@ -176,7 +235,7 @@ pub fn parse(line: &[u8]) -> Result<Option<Command<'_>>, Malformed> {
         let lacking = Malformed::Lacking { word: "RELEASE", example: "RELEASE LED" };
         return if rest.is_empty() { Err(lacking) } else { names(rest).map(|names| Some(Command::Release(names))) };
     }
-    if words.iter().any(|word| Verb::parse(word).is_some()) {
+    if words.iter().any(|word| Verb::word(word).is_some()) {
         return sets(&words).map(|sets| Some(Command::Set(sets)));
     }
     names(&words).map(|names| Some(Command::Get(names)))
@@ -212,13 +271,13 @@ fn names<'a>(words: &[&'a str]) -> Result<Vec<&'a str>, Malformed> {
 
 fn sets<'a>(words: &[&'a str]) -> Result<Vec<(&'a str, Verb)>, Malformed> {
     let mut sets = Vec::new();
-    let mut words = words.iter().peekable();
+    let mut words = words.iter().copied().peekable();
     while let Some(word) = words.next() {
         let name = name(word)?;
         let Some(next) = words.next() else {
             return Err(Malformed::Mixed);
         };
-        match Verb::parse(next) {
+        match Verb::read(next, &mut words)? {
             Some(verb) => sets.push((name, verb)),
             None if self::name(next).is_ok() && words.peek().is_some() => {
                 return Err(Malformed::Mixed);
@@ -267,10 +326,19 @@ mod tests {
             lines: lines.to_vec(),
             time: Duration::from_millis(time_ms),
         };
-        let table: [(&str, Command<'_>); 13] = [
+        let pulse = Verb::Pulse(Duration::from_millis(500));
+        let blink = |off_ms, count| {
+            let [on, off] = [500, off_ms].map(Duration::from_millis);
+            Command::Set(vec![("LED", Verb::Blink { on, off, count })])
+        };
+        let table: [(&str, Command<'_>); 17] = [
             ("LED ON", Command::Set(vec![("LED", Verb::On)])),
             ("\tled  off ", Command::Set(vec![("led", Verb::Off)])),
             ("LED ON RELAY1 OFF", Command::Set(vec![("LED", Verb::On), ("RELAY1", Verb::Off)])),
+            ("LED pulse 500MS relay1 OFF", Command::Set(vec![("LED", pulse), ("relay1", Verb::Off)])),
+            ("LED BLINK 500ms", blink(500, None)),
+            ("LED BLINK 500ms 1s", blink(1000, None)),
+            ("LED BLINK 500ms 99999999999", blink(500, Some(u32::MAX))),
             ("LED", Command::Get(vec!["LED"])),
             ("LED RELAY-1.a", Command::Get(vec!["LED", "RELAY-1.a"])),
             ("lines", Command::Lines),
@@ -288,9 +356,27 @@ mod tests {
     }
 
     #[test]
+    fn a_verb_is_written_as_it_is_read() {
+        for words in ["ON", "OFF", "TOGGLE", "PULSE 1500ms", "BLINK 20ms 30ms", "BLINK 20ms 20ms 7"] {
+            let command = format!("LED {words}");
+            let Ok(Some(Command::Set(sets))) = parse(command.as_bytes()) else { panic!("{words}") };
+            assert_eq!(sets[0].1.to_string(), words);
+        }
+    }
+
+    #[test]
     fn what_is_no_command_says_why() {
         let table = [
-            ("LED BLINK ON", "set lines and ask for lines in two commands"),
+            ("LED LAMP ON", "set lines and ask for lines in two commands"),
+            ("LED PULSE", "PULSE lacks something; try such as LED PULSE 500ms"),
+            ("LED PULSE 0.5s", "PULSE lacks something; try such as LED PULSE 500ms"),
+            ("LED PULSE 1s 1s", "unknown command \"1s\""),
+            ("LED BLINK ON", "BLINK lacks something; try such as LED BLINK 500ms"),
+            ("LED BLINK 10", "BLINK lacks something; try such as LED BLINK 500ms"),
+            ("LED BLINK 1s 1s 1s", "unknown command \"1s\""),
+            ("LED BLINK 1s 1s -1", "unknown command \"-1\""),
+            ("LED BLINK 1s 3 2s", "unknown command \"2s\""),
+            ("PULSE LED 500ms", "unknown command \"PULSE\""),
             ("LED ON BUTTON", "set lines and ask for lines in two commands"),
             ("ON LED", "unknown command \"ON\""),
             ("LED=1", "unknown command \"LED=1\""),

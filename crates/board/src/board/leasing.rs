@@ -73,16 +73,8 @@ impl Board {
         self.leases.get(line)
     }
 
-    /// Says whether anything is leased. While something is, who reads after having been held up wants to call
-    /// [`end_leases`](Board::end_leases) before.
-    #[must_use]
-    pub fn has_leases(&self) -> bool {
-        self.leases.timeout().is_some()
-    }
-
-    /// Ends the leases whose time is over, and gives their lines the safe values. Every fact and
-    /// [`handle_timeout`](Board::handle_timeout) do so first; alone it can come before the edges that happened meanwhile.
-    pub fn end_leases(&mut self, now: Duration) {
+    /// Ends the leases whose time is over, and gives their lines the safe values.
+    pub(super) fn end_leases(&mut self, now: Duration) {
         while let Some((id, lease)) = self.leases.take_ended(now) {
             let Some(line) = self.lines.get(id) else { continue };
             let (name, verb) = (line.name().clone(), line.spec().safe.into());

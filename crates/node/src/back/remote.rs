@@ -3,7 +3,7 @@
 
 use crate::config::{LineKind, ProcessConfig, WITHIN_DEFAULT};
 use crate::console::Seldom;
-use crate::front::SERVICE;
+use crate::front::{SERVICE, told};
 use crate::status::FarStatus;
 use soquete::{Endpoint, Hub, News, Outbound, Outcome};
 use soquete_board::{ActionId, Cause, Failure, LineId, LineName, Taken, Value, Verb};
@@ -132,13 +132,8 @@ impl Remotes {
     pub(crate) fn request(&mut self, now: Duration, far: usize, sets: &[(LineId, Verb)], errand: Errand) {
         let mut command = String::new();
         for (line, verb) in sets {
-            let word = match verb {
-                Verb::On => "ON",
-                Verb::Off => "OFF",
-                Verb::Toggle => "TOGGLE",
-            };
             let name = self.lines.get(line).map_or("", |(_, name)| name.as_str());
-            _ = write!(command, "{}{name} {word}", if command.is_empty() { "" } else { " " });
+            _ = write!(command, "{}{name} {}", if command.is_empty() { "" } else { " " }, told(*verb));
         }
         let request = Request {
             once: true,

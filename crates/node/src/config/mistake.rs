@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use soquete::Endpoint;
-use soquete_board::{LINES_PER_COMMAND_MAX, LineName};
+use soquete_board::{LINES_PER_COMMAND_MAX, LineName, Refusal};
 use soquete_proto::lines::LINE_MAX_BYTES;
 use soquete_proto::text;
 
@@ -146,8 +146,10 @@ pub enum Problem {
     NoProcess,
     /// A rule sends text in datagrams, or what is for many, to a name instead of an address.
     NameOfDatagrams(Endpoint),
-    /// A rule sends TOGGLE as text in a datagram, which may arrive twice.
-    DoubledToggle,
+    /// A rule sends what must not be done twice as text in a datagram, which may arrive twice.
+    Doubled(text::Verb),
+    /// A pulse or blink of a rule is out of bounds.
+    BadVerb(Refusal),
     /// There are more of something than the bound allows.
     TooMany {
         /// Of what.
@@ -326,9 +328,11 @@ impl Problem {
             Self::NameOfDatagrams(to) => {
                 write!(f, "{to}: what goes without a session goes to an address; expected no name")
             }
-            Self::DoubledToggle => f.write_str(
-                "TOGGLE as text in a datagram, which may arrive twice; expected ON or OFF, or `as = \"frames\"`",
+            Self::Doubled(verb) => write!(
+                f,
+                "{verb} as text in a datagram, which may arrive twice; expected ON or OFF, or `as = \"frames\"`"
             ),
+            Self::BadVerb(refusal) => write!(f, "{refusal}; expected such as LED PULSE 500ms or LED BLINK 500ms"),
             Self::NoSuchInput(line) => write!(f, "no line {line} in this process; expected one of its inputs"),
             Self::NotAnInput(line) => write!(f, "{line} is an output; expected an input"),
             Self::NoCommand => f.write_str("nothing to send; expected at least one command, such as LED TOGGLE"),

@@ -2,7 +2,7 @@
 
 use crate::moment::unix_us;
 use soquete::Clock;
-use soquete_board::{Board, Direction, Event, LineName, Refusal, Value, Verb};
+use soquete_board::{Blink, Board, Direction, Event, LineName, Refusal, Value, Verb};
 use soquete_proto::handshake::Code;
 use soquete_proto::text;
 use std::fmt::Write as _;
@@ -71,6 +71,19 @@ pub(crate) fn verb(verb: text::Verb) -> Verb {
         text::Verb::On => Verb::On,
         text::Verb::Off => Verb::Off,
         text::Verb::Toggle => Verb::Toggle,
+        text::Verb::Pulse(time) => Verb::Pulse(time),
+        text::Verb::Blink { on, off, count } => Verb::Blink(Blink { on, off, count }),
+    }
+}
+
+/// Turns a verb of the board into the grammar's.
+pub(crate) fn told(verb: Verb) -> text::Verb {
+    match verb {
+        Verb::On => text::Verb::On,
+        Verb::Off => text::Verb::Off,
+        Verb::Toggle => text::Verb::Toggle,
+        Verb::Pulse(time) => text::Verb::Pulse(time),
+        Verb::Blink(Blink { on, off, count }) => text::Verb::Blink { on, off, count },
     }
 }
 

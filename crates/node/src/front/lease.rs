@@ -68,14 +68,21 @@ fn cause_of(exchange: &Exchange<'_>) -> Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use soquete_board::{LEASE_MAX, LEASE_MIN, RESERVED_WORDS};
+    use soquete_board::{BLINK_MAX, BLINK_MIN, LEASE_MAX, LEASE_MIN, PULSE_MAX, PULSE_MIN, RESERVED_WORDS};
     use soquete_proto::text::WORDS;
 
     #[test]
-    fn the_page_says_how_long_a_lease_may_be() {
+    fn the_page_says_how_long_leases_pulses_and_blinks_may_be() {
         let page = include_str!("../../../../PROTOCOL.md");
-        for (limit, time) in [("shortest", LEASE_MIN), ("longest", LEASE_MAX)] {
-            let row = format!("| {limit} lease | {} |", Timeout::try_from(time).unwrap());
+        for (limit, time) in [
+            ("shortest lease", LEASE_MIN),
+            ("longest lease", LEASE_MAX),
+            ("shortest pulse", PULSE_MIN),
+            ("longest pulse", PULSE_MAX),
+            ("shortest time on, and off, of a blink", BLINK_MIN),
+            ("longest time on, and off, of a blink", BLINK_MAX),
+        ] {
+            let row = format!("| {limit} | {} |", Timeout::try_from(time).unwrap());
             assert!(page.contains(&row), "{row}");
         }
     }

@@ -10,6 +10,7 @@ use soquete_proto::text;
 use super::{Check, has_no_port};
 use crate::config::{Counted, Delivery, LeaseProblem, Place, Problem, RULE_LEASE_MAX, RuleConfig, Timeout};
 use crate::deliver::lines_of;
+use crate::front::verb;
 
 impl Check<'_> {
     pub(super) fn rule(&mut self, place: Place, rule: &RuleConfig, lines: &HashMap<&LineName, Direction>) {
@@ -29,8 +30,8 @@ impl Check<'_> {
             if let Err(problem) = check_command(command, local) {
                 self.found(place.send(nth), problem);
             }
-            if is_doubled && has_toggle(command) {
-                self.found(place.send(nth), Problem::DoubledToggle);
+            if let Some(verb) = told_once(command).filter(|_| is_doubled) {
+                self.found(place.send(nth), Problem::Doubled(verb));
             }
         }
         if rule.to.is_empty() && rule.delivery == Delivery::Text {
@@ -85,10 +86,10 @@ impl Check<'_> {
     }
 }
 
-/// Says whether a command has TOGGLE, which must not be done twice.
-fn has_toggle(command: &str) -> bool {
-    let Ok(Some(text::Command::Set(sets))) = text::parse(command.as_bytes()) else { return false };
-    sets.iter().any(|(_, verb)| *verb == text::Verb::Toggle)
+/// Returns what of a command must not be done twice, if anything.
+fn told_once(command: &str) -> Option<text::Verb> {
+    let Ok(Some(text::Command::Set(sets))) = text::parse(command.as_bytes()) else { return None };
+    sets.into_iter().map(|(_, verb)| verb).find(|verb| !matches!(verb, text::Verb::On | text::Verb::Off))
 }
 
 /// Checks that a command sets lines; where they are `local`, that they are there and are outputs.
@@ -103,7 +104,8 @@ fn check_command(command: &str, local: Option<&HashMap<&LineName, Direction>>) -
         Err(malformed) => return Err(Problem::BadCommand(malformed)),
     };
     let mut seen = HashSet::new();
-    for (name, _) in sets {
+    for (name, told) in sets {
+        verb(told).check().map_err(Problem::BadVerb)?;
         let line = LineName::try_from(name).map_err(Problem::BadLineName)?;
         match local.map(|lines| lines.get(&line)) {
             None | Some(Some(Direction::Output)) => {}
@@ -124,6 +126,7 @@ mod tests {
     use super::*;
     use crate::config::check::fixture::{ON, RULE, SEND, name, problem};
     use crate::config::{TIMEOUT_MAX, TimeoutError};
+    use soquete_board::Refusal;
 
     #[test]
     fn a_rule_listens_to_an_input_of_its_process() {
@@ -188,6 +191,10 @@ mod tests {
         assert_eq!(send(&"LED ON ".repeat(200)), Some(Problem::LongCommand { len_bytes: 1_400 }));
         let lines = LINES_PER_COMMAND_MAX + 1;
         assert_eq!(send(&"LED ON ".repeat(lines)), Some(Problem::WideCommand { lines }));
+        assert_eq!(send("LED PULSE 1h"), None);
+        assert_eq!(send("LED PULSE 3601s"), Some(Problem::BadVerb(Refusal::PulseTime)));
+        assert_eq!(send("LED BLINK 9ms"), Some(Problem::BadVerb(Refusal::BlinkTime)));
+        assert_eq!(send("LED BLINK 10ms 0"), Some(Problem::BadVerb(Refusal::BlinkCount)));
         assert_eq!(problem(|p| p.rules[0].send.clear()), Some((RULE, Problem::NoCommand)));
     }
 
