@@ -1,18 +1,22 @@
 //! The arguments of the program, as types; its help, completions and manual pages come out of them.
 
 mod bench;
+mod blink;
 mod manual;
 mod talk;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use soquete::Endpoint;
 use soquete_node::config::{LEASE_MIN, LineName, Network, ProcessName, RULE_LEASE_MAX, Timeout};
 
 pub(crate) use bench::{Bench, BenchMode, Load, Loads};
+pub(crate) use blink::{Blink, Pulse};
 pub(crate) use manual::{Completions, Manual};
 pub(crate) use talk::{Listen, Manner, Send};
 
@@ -56,6 +60,8 @@ pub(crate) enum Command {
     Get(Get),
     Set(Set),
     Toggle(Toggle),
+    Pulse(Pulse),
+    Blink(Blink),
     Lease(Lease),
     Watch(Watch),
     Send(Send),
@@ -271,9 +277,14 @@ impl FromStr for LeaseTime {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let time = text.parse().ok().filter(|time: &Timeout| (LEASE_MIN..=RULE_LEASE_MAX).contains(&time.duration()));
-        time.map(Self).ok_or_else(|| "expected 100ms to 1m, such as 3s".to_owned())
+        bounded(text, LEASE_MIN..=RULE_LEASE_MAX, "100ms to 1m, such as 3s").map(Self)
     }
+}
+
+/// Reads a time within bounds; else says what was expected.
+fn bounded(text: &str, bounds: RangeInclusive<Duration>, expected: &str) -> Result<Timeout, String> {
+    let time = text.parse().ok().filter(|time: &Timeout| bounds.contains(&time.duration()));
+    time.ok_or_else(|| format!("expected {expected}"))
 }
 
 /// Shows each change of lines as it happens, and who caused it

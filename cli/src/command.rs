@@ -1,4 +1,4 @@
-//! One command to a line, or a question about lines: `lines`, `get`, `set`, `toggle`, `press`.
+//! One command to a line, or a question about lines: `lines`, `get`, `set`, `toggle`, `pulse`, `blink`, `press`.
 //!
 //! | module | does |
 //! |---|---|
@@ -19,8 +19,9 @@ use std::time::Duration;
 use soquete::{Endpoint, Error, Outcome};
 use soquete_node::config::LineName;
 use soquete_node::status::{LineStatus, ProcessStatus};
+use soquete_proto::text::Verb;
 
-use crate::arguments::{Get, LinePath, Lines, Press, Reached, Set, Toggle};
+use crate::arguments::{Blink, Get, LinePath, Lines, Press, Pulse, Reached, Set, Toggle};
 use crate::output::{Exit, Failure, print, print_done};
 use crate::reach::{self, Deadline, Target};
 use answer::{Value, plain};
@@ -116,6 +117,23 @@ pub(crate) fn set(set: &Set) -> Result<(), Failure> {
 /// It is not done, or nobody can say.
 pub(crate) fn toggle(toggle: &Toggle) -> Result<(), Failure> {
     switch(&toggle.line, "TOGGLE", &toggle.reached)
+}
+
+/// Switches a line on for a time and prints what it has then.
+///
+/// # Errors
+/// It is not done, or nobody can say.
+pub(crate) fn pulse(pulse: &Pulse) -> Result<(), Failure> {
+    switch(&pulse.line, &Verb::Pulse(pulse.time.duration()).to_string(), &pulse.reached)
+}
+
+/// Switches a line on and off by turns and prints what it has first.
+///
+/// # Errors
+/// It is not done, or nobody can say.
+pub(crate) fn blink(blink: &Blink) -> Result<(), Failure> {
+    let (on, off) = (blink.on.duration(), blink.off.unwrap_or(blink.on).duration());
+    switch(&blink.line, &Verb::Blink { on, off, count: blink.count }.to_string(), &blink.reached)
 }
 
 fn switch(path: &LinePath, word: &str, reached: &Reached) -> Result<(), Failure> {

@@ -22,6 +22,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(Command::Get(get)) => command::get(&get),
         Some(Command::Set(set)) => command::set(&set),
         Some(Command::Toggle(toggle)) => command::toggle(&toggle),
+        Some(Command::Pulse(pulse)) => command::pulse(&pulse),
+        Some(Command::Blink(blink)) => command::blink(&blink),
         Some(Command::Lease(lease)) => lease::run(&lease),
         Some(Command::Press(press)) => command::press(&press),
         Some(Command::Watch(watch)) => watch::run(&watch),

@@ -410,6 +410,25 @@ fn an_endpoint_tells_its_name_and_its_lines() {
 }
 
 #[test]
+fn a_pulse_and_a_blink_are_kept_by_the_process_that_has_the_line() {
+    let machine = Machine::new();
+    let mut led = ProcessConfig::new("led_process".parse().unwrap());
+    led.lines.push(LineConfig::new("LED".parse().unwrap(), LineKind::output("virtual").unwrap()));
+    let _led = Real::run(led, &machine.control("led_process"));
+    assert_eq!(machine.run(&["pulse", "LED", "20ms"]).done(), "LED on\n");
+    let begun = Instant::now();
+    while machine.run(&["get", "LED"]).done() != "off\n" {
+        assert!(begun.elapsed() < PATIENCE, "{}", machine.run(&["status"]).out);
+    }
+    let table = machine.run(&["lines"]).done();
+    assert!(table.contains("  the pulse of soquete"), "{table}");
+    assert_eq!(machine.run(&["blink", "led", "1h", "10ms", "--count", "3"]).done(), "LED on\n");
+    assert_eq!(machine.run(&["toggle", "LED"]).done(), "LED off\n");
+    machine.run(&["blink", "LED", "5ms"]).refused(2, &["expected 10ms to 1h, such as 500ms"]);
+    machine.run(&["pulse", "LED", "2h"]).refused(2, &["expected 1ms to 1h"]);
+}
+
+#[test]
 fn a_press_on_one_real_process_switches_a_line_of_another() {
     let machine = Machine::new();
     let mut led = ProcessConfig::new("led_process".parse().unwrap());
