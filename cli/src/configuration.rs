@@ -258,6 +258,7 @@ mod tests {
             "drive =",
             "bias =",
             "debounce =",
+            "debounce-mode =",
         ] {
             assert!(text.contains(&offered(key)), "{key}");
             text = text.replace(&offered(key), key);
@@ -317,6 +318,7 @@ mod tests {
             V.input = "virtual"
             G = { output = "gpio:GPIO17", start = "keep", drive = "open-drain", bias = "pull-up" }
             H = { input = "gpio:pinctrl-bcm2711/4", active-low = true, debounce = "5ms", bias = "disabled" }
+            I = { input = "gpio:GPIO5", debounce = "1m", debounce-mode = "first-edge" }
             FAR = { output = "remote", at = "tcp://10.0.0.2:5555", stop = "off" }
             KEY = { input = "remote", at = "unix:@far", line = "BUTTON" }
             [[processes."led.far".rules]]

@@ -7,7 +7,7 @@ use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use soquete::Endpoint;
 use soquete_node::config::{
-    Bias, Delivery, Drive, InstanceName, Language, Level, LineName, Network, Preset, ProcessName, Timeout,
+    Bias, DebounceMode, Delivery, Drive, InstanceName, Language, Level, LineName, Network, Preset, ProcessName, Timeout,
 };
 use toml::Spanned;
 
@@ -63,6 +63,7 @@ pub(super) struct LineTable {
     pub(super) bias: Option<Spanned<Read<Bias>>>,
     pub(super) active_low: Option<Spanned<bool>>,
     pub(super) debounce: Option<Spanned<Read<Timeout>>>,
+    pub(super) debounce_mode: Option<Spanned<Read<DebounceMode>>>,
     pub(super) drive: Option<Spanned<Read<Drive>>>,
     pub(super) start: Option<Spanned<Read<Preset>>>,
     pub(super) stop: Option<Spanned<Read<Preset>>>,

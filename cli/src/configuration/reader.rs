@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use soquete::Endpoint;
 use soquete_node::config::{
-    Bias, Delivery, Direction, Drive, Gpio, InstanceName, Level, LineConfig, LineKind, LineName, Place, Preset,
-    ProcessConfig, ProcessName, RuleConfig, Serve, Timeout, Trigger, WITHIN_DEFAULT, check,
+    Bias, DebounceMode, Delivery, Direction, Drive, Gpio, InstanceName, Level, LineConfig, LineKind, LineName, Place,
+    Preset, ProcessConfig, ProcessName, RuleConfig, Serve, Timeout, Trigger, WITHIN_DEFAULT, check,
 };
 use toml::Spanned;
 
@@ -30,6 +30,7 @@ struct GpioKeys {
     bias: Option<Spanned<Read<Bias>>>,
     active_low: Option<Spanned<bool>>,
     debounce: Option<Spanned<Read<Timeout>>>,
+    debounce_mode: Option<Spanned<Read<DebounceMode>>>,
     drive: Option<Spanned<Read<Drive>>>,
 }
 
@@ -143,8 +144,8 @@ impl Reader {
             None => self.remote(&name, direction, span, far)?,
         };
         let kind = self.with_mode(&name, kind, table.mode);
-        let keys =
-            GpioKeys { bias: table.bias, active_low: table.active_low, debounce: table.debounce, drive: table.drive };
+        let LineTable { bias, active_low, debounce, debounce_mode, drive, .. } = table;
+        let keys = GpioKeys { bias, active_low, debounce, debounce_mode, drive };
         let kind = self.with_gpio_keys(&name, kind, keys);
         let default = kind.preset_default();
         let preset = |given: Option<Spanned<Read<Preset>>>| given.map_or(default, |given| given.into_inner().0);
@@ -201,6 +202,7 @@ impl Reader {
             ("bias", keys.bias.as_ref().map(Spanned::span), None),
             ("active-low", keys.active_low.as_ref().map(Spanned::span), None),
             ("debounce", keys.debounce.as_ref().map(Spanned::span), Some(Direction::Input)),
+            ("debounce-mode", keys.debounce_mode.as_ref().map(Spanned::span), Some(Direction::Input)),
             ("drive", keys.drive.as_ref().map(Spanned::span), Some(Direction::Output)),
         ];
         for (key, span, only) in given {
@@ -217,10 +219,16 @@ impl Reader {
             }
         }
         let LineKind::Gpio(gpio) = kind else { return kind };
+        let lacks_time = keys.debounce.is_none() && gpio.direction == Direction::Input;
+        if let Some(mode) = keys.debounce_mode.as_ref().filter(|_| lacks_time) {
+            let wrong = format!("`debounce-mode` for {name}, which is not debounced; expected a `debounce` with it");
+            self.wrong(mode.span(), wrong);
+        }
         LineKind::Gpio(Gpio {
             bias: keys.bias.map_or(gpio.bias, |given| given.into_inner().0),
             active_low: keys.active_low.map_or(gpio.active_low, Spanned::into_inner),
             debounce: keys.debounce.map_or(gpio.debounce, |given| Some(given.into_inner().0.duration())),
+            debounce_mode: keys.debounce_mode.map_or(gpio.debounce_mode, |given| given.into_inner().0),
             drive: keys.drive.map_or(gpio.drive, |given| given.into_inner().0),
             ..gpio
         })

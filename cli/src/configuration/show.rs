@@ -86,10 +86,13 @@ fn line(f: &mut fmt::Formatter<'_>, config: &LineConfig) -> fmt::Result {
 }
 
 fn hardware(f: &mut fmt::Formatter<'_>, gpio: &Gpio) -> fmt::Result {
-    let Gpio { direction, line: _, bias, active_low, drive, debounce } = gpio;
+    let Gpio { direction, line: _, bias, active_low, drive, debounce, debounce_mode } = gpio;
     writeln!(f, "bias = \"{bias}\"\nactive-low = {active_low}")?;
     match direction {
-        Direction::Input => debounce.map_or(Ok(()), |time| timeout(f, "debounce", time)),
+        Direction::Input => debounce.map_or(Ok(()), |time| {
+            timeout(f, "debounce", time)?;
+            writeln!(f, "debounce-mode = \"{debounce_mode}\"")
+        }),
         Direction::Output => writeln!(f, "drive = \"{drive}\""),
     }
 }

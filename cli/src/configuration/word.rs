@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use soquete::Endpoint;
 use soquete_node::config::{
-    BACKLOG_MAX, Bias, DOUBLE_TIME_DEFAULT, Delivery, Drive, HOLD_TIME_DEFAULT, InstanceName, Language, Level,
-    LineKind, LineKindError, LineName, Network, Preset, ProcessName, Timeout, Trigger,
+    BACKLOG_MAX, Bias, DOUBLE_TIME_DEFAULT, DebounceMode, Delivery, Drive, HOLD_TIME_DEFAULT, InstanceName, Language,
+    Level, LineKind, LineKindError, LineName, Network, Preset, ProcessName, Timeout, Trigger,
 };
 
 use super::value::{Word, parse};
@@ -165,6 +165,15 @@ impl Word for Bias {
         let all = [Self::PullUp, Self::PullDown, Self::Disabled, Self::AsIs];
         let bias = all.into_iter().find(|bias| bias.to_string() == text);
         bias.ok_or_else(|| "no bias; expected pull-up, pull-down, disabled or as-is".to_owned())
+    }
+}
+
+impl Word for DebounceMode {
+    const EXPECTED: &'static str = "\"settled\" or \"first-edge\"";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let mode = [Self::Settled, Self::FirstEdge].into_iter().find(|mode| mode.to_string() == text);
+        mode.ok_or_else(|| "no way to debounce; expected settled or first-edge".to_owned())
     }
 }
 

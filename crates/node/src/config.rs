@@ -30,7 +30,7 @@ mod timeout;
 use std::path::PathBuf;
 
 pub use check::check;
-pub use gpio::{Bias, DEBOUNCE_MAX, Drive, Gpio, HardwareLine, HardwareLineError};
+pub use gpio::{Bias, DEBOUNCE_MAX, DebounceMode, Drive, Gpio, HardwareLine, HardwareLineError};
 pub use line::{LineConfig, LineKind, LineKindError};
 pub use mistake::{Counted, LeaseProblem, Mistake, Place, Problem};
 pub use name::{INSTANCE_NAME_BYTES_MAX, InstanceName, NameError, PROCESS_NAME_BYTES_MAX, ProcessName};

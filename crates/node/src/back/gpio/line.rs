@@ -4,7 +4,7 @@ use super::chip::{Edge, Hardware, Request, Seen, Settings, Usage};
 use super::debounce::Debounce;
 use super::find;
 use super::trouble::Trouble;
-use crate::config::{Gpio, HardwareLine, LineConfig, LineKind};
+use crate::config::{DebounceMode, Gpio, HardwareLine, LineConfig, LineKind};
 use soquete::SourceId;
 use soquete_board::{Direction, Level, LineId, Preset};
 use std::io;
@@ -115,15 +115,18 @@ impl GpioLine {
                 Ok((held, Some(level)))
             }
             (Direction::Input, _) => {
-                let debounce = self.gpio.debounce;
-                let (mut held, by_us) = match (held(Usage::Input { debounce }), debounce) {
+                let Gpio { debounce, debounce_mode: mode, .. } = self.gpio;
+                // The kernel waits until a line has settled, and nothing else.
+                let by_kernel = debounce.filter(|_| mode == DebounceMode::Settled);
+                let mut held = match held(Usage::Input { debounce: by_kernel }) {
                     // Who refuses the whole may only refuse to debounce.
-                    (Err(Trouble::Unsupported(_)), Some(time)) => (held(Usage::Input { debounce: None })?, Some(time)),
-                    (held, _) => (held?, None),
+                    Err(Trouble::Unsupported(_)) if by_kernel.is_some() => held(Usage::Input { debounce: None })?,
+                    held => held?,
                 };
+                let by_us = debounce.filter(|_| held.usage == Usage::Input { debounce: None });
                 let level = level(&held)?;
                 held.level = Some(level);
-                held.debounce = by_us.map(|time| Debounce::new(time, level));
+                held.debounce = by_us.map(|time| Debounce::new(mode, time, level));
                 Ok((held, Some(level)))
             }
         }
@@ -179,6 +182,11 @@ impl Held {
                 tell(level, at);
             }
         }
+    }
+
+    /// Says whether the time of a bouncing contact is over. Edges that came before its end are to be read first.
+    pub(super) fn is_calm(&self, now: Duration) -> bool {
+        self.debounce.as_ref().and_then(Debounce::timeout).is_some_and(|at| at <= now)
     }
 
     /// Says whether it waits to be watched, or to be given back.
