@@ -293,6 +293,13 @@ pub(crate) struct Watch {
     /// The lines; all where none is named
     #[arg(value_name = "LINE")]
     pub(crate) lines: Vec<LinePath>,
+    /// Tells how long after the edge of a button an output was set, and at the end how long it took in all
+    ///
+    /// The time is that of the board which has the line: from the edge until the output was set, without the way of the
+    /// command over the wire, which needs two clocks that agree. `soquete status` of the process with the button estimates
+    /// it with the way. Changes whose cause has no time, such as a command typed by hand, have none.
+    #[arg(long)]
+    pub(crate) latency: bool,
     /// Prints a JSON document for each change, one a line
     #[arg(long)]
     pub(crate) json: bool,

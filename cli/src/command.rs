@@ -6,11 +6,13 @@
 //! | `events` | follows the changes of one server |
 //! | `table` | columns below each other |
 //! | `hardware` | the GPIO of this machine |
+//! | `latency` | how long something took, as rows of a table |
 //! | `moment` | moments and durations as a person reads them |
 
 pub(crate) mod answer;
 pub(crate) mod events;
 mod hardware;
+pub(crate) mod latency;
 pub(crate) mod moment;
 pub(crate) mod table;
 

@@ -97,7 +97,7 @@ impl Target {
             ClientOptions { connect_timeout: connect, timeout: Some(wait), ..ClientOptions::frames(service) };
         if let ClientFraming::Frames(frames) = &mut options.framing {
             CLIENT_NAME.clone_into(&mut frames.name);
-            frames.settle = settle;
+            (frames.settle, frames.timed) = (settle, true);
         }
         Client::connect(&self.endpoint, options)
     }

@@ -2,6 +2,7 @@
 //!
 //! A thread follows each process and comes back to it when it was gone; all feed one channel, which this thread prints.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -12,11 +13,15 @@ use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use soquete_node::config::LineName;
+use soquete_node::histogram::Histogram;
+use soquete_node::status::LatencyStatus;
 
 use crate::arguments::{LinePath, Watch};
 use crate::command::answer::Value;
 use crate::command::events::{Follower, Happening, Notice};
-use crate::command::moment::Moment;
+use crate::command::latency::{LATENCY_HEAD, latency_row};
+use crate::command::moment::{Moment, Took};
+use crate::command::table::Table;
 use crate::output::{Exit, Failure, print};
 use crate::reach::{self, Deadline, Found, Target};
 
@@ -38,6 +43,16 @@ struct Document<'a> {
     by: &'a str,
     seq: u64,
     missed: u64,
+    /// How long after its cause it happened; nothing where nobody knows.
+    latency_us: Option<u64>,
+}
+
+/// How long changes of a line were after their causes, as `--json --latency` prints it at the end.
+#[derive(Debug, Serialize)]
+struct Sum<'a> {
+    process: Option<&'a str>,
+    line: &'a str,
+    latency: LatencyStatus,
 }
 
 /// A target, and which of its lines to hear of; none named means all.
@@ -54,7 +69,11 @@ struct Printer {
     shared: Vec<LineName>,
     /// The longest name of a line watched so far, in characters.
     width: usize,
+    /// By target and line, how long changes were after their causes; nothing where that is not asked for.
+    latencies: Option<Latencies>,
 }
+
+type Latencies = BTreeMap<(usize, LineName), Histogram>;
 
 /// Prints each change until Ctrl-C.
 ///
@@ -67,7 +86,7 @@ pub(crate) fn run(watch: &Watch) -> Result<(), Failure> {
         Some(endpoint) => (vec![Watched { target: Target::at(endpoint), names: plain_names(&watch.lines)? }], vec![]),
         None => chosen(&reach::here(&watch.reached.chosen)?, &watch.lines, by)?,
     };
-    let mut printer = Printer::new(&watched, &lines, watch.json);
+    let mut printer = Printer::new(&watched, &lines, watch);
     let (teller, told) = channel();
     end_on_signals(teller.clone())?;
     end_without_reader(teller.clone());
@@ -132,11 +151,12 @@ fn end_without_reader(teller: Sender<Told>) {
 }
 
 impl Printer {
-    fn new(watched: &[Watched], lines: &[Found], is_json: bool) -> Self {
+    fn new(watched: &[Watched], lines: &[Found], watch: &Watch) -> Self {
         let is_shared = |name: &LineName| lines.iter().filter(|found| found.row.name == *name).count() > 1;
         let shared = lines.iter().map(|found| found.row.name.clone()).filter(is_shared).collect();
         let targets = watched.iter().map(|watched| watched.target.clone()).collect();
-        let mut printer = Self { targets, is_json, shared, width: 0 };
+        let latencies = watch.latency.then(Latencies::new);
+        let mut printer = Self { targets, is_json: watch.json, shared, width: 0, latencies };
         let is_watched = |found: &&Found| {
             let watched = watched.iter().find(|watched| watched.target == found.target);
             watched.is_some_and(|watched| watched.names.is_empty() || watched.names.contains(&found.row.name))
@@ -154,6 +174,9 @@ impl Printer {
     fn print_all(&mut self, told: &Receiver<Told>) -> Result<(), Failure> {
         // Every sender lives as long as this.
         while let Ok(Told::By(place, notice)) = told.recv() {
+            if let Notice::Happened(happening) = &notice {
+                self.count(place, happening);
+            }
             let target = &self.targets[place];
             match notice {
                 Notice::Happened(happening) => self.print(target, &happening)?,
@@ -172,11 +195,32 @@ impl Printer {
                 }
             }
         }
-        Ok(())
+        self.print_latencies()
+    }
+
+    /// Adds how long a change was after its cause to those of its line.
+    fn count(&mut self, place: usize, happening: &Happening) {
+        if let (Some(latencies), Some(lag)) = (&mut self.latencies, happening.lag) {
+            latencies.entry((place, happening.change.name.clone())).or_default().add(lag);
+        }
+    }
+
+    /// Prints how long changes were after their causes in all.
+    fn print_latencies(&self) -> Result<(), Failure> {
+        let mut table = Table::new(&LATENCY_HEAD);
+        for ((place, line), histogram) in self.latencies.iter().flatten() {
+            let (target, Some(latency)) = (&self.targets[*place], histogram.status()) else { continue };
+            if self.is_json {
+                print_json(&Sum { process: target.process.as_deref(), line: line.as_str(), latency })?;
+            } else {
+                table.add(latency_row(["edge", &format!("{} set", self.name(target, line))], &latency));
+            }
+        }
+        print(table)
     }
 
     fn print(&self, target: &Target, happening: &Happening) -> Result<(), Failure> {
-        let Happening { change, seq, missed } = happening;
+        let Happening { change, seq, missed, lag } = happening;
         if self.is_json {
             let document = Document {
                 time_us: change.time_us,
@@ -186,23 +230,30 @@ impl Printer {
                 by: &change.by,
                 seq: *seq,
                 missed: *missed,
+                latency_us: lag.map(|lag| u64::try_from(lag.as_micros()).unwrap_or(u64::MAX)),
             };
-            let json = serde_json::to_string(&document);
-            let json = json.map_err(|error| Failure::new(Exit::NotDone, format!("write JSON: {error}")))?;
-            return print(format_args!("{json}\n"));
+            return print_json(&document);
         }
         if *missed > 0 {
             let changes = if *missed == 1 { "change" } else { "changes" };
             note(&format!("{}: {missed} {changes} missed", target.name()));
         }
+        let lag = lag.filter(|_| self.latencies.is_some());
+        let lag = lag.map(|lag| format!(", {} after the edge", Took::of(lag))).unwrap_or_default();
         let (time, name) = (Moment::from_us(change.time_us).precise(), self.name(target, &change.name));
         print(format_args!(
-            "{time} {name:width$} {:5}by {}\n",
+            "{time} {name:width$} {:5}by {}{lag}\n",
             change.value.to_string() + " ",
             change.by,
             width = self.width
         ))
     }
+}
+
+fn print_json(document: &impl Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_string(document);
+    let json = json.map_err(|error| Failure::new(Exit::NotDone, format!("write JSON: {error}")))?;
+    print(format_args!("{json}\n"))
 }
 
 /// Says to a person what is watched from now on.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use soquete_node::histogram::percentiles;
+
 /// Times below this many nanoseconds are counted one by one in a table; those above are kept in a list, of which
 /// there can be no more than a thousand a second.
 const TABLE_LEN: usize = 1 << 20;
@@ -40,17 +42,8 @@ impl Samples {
     /// no sample. `per_mille` rises.
     pub(super) fn percentiles_ns<const N: usize>(&mut self, per_mille: [u64; N]) -> [u64; N] {
         self.long_ns.sort_unstable();
-        let mut percentiles = [0; N];
-        let mut wanted = percentiles.iter_mut().zip(per_mille).peekable();
-        let mut seen = 0;
-        let short = (0..).zip(self.counts.iter().copied()).filter(|(_, count)| *count > 0);
-        for (ns, count) in short.chain(self.long_ns.iter().map(|ns| (*ns, 1))) {
-            seen += u64::from(count);
-            while let Some((percentile, _)) = wanted.next_if(|(_, mille)| seen >= (self.n * mille).div_ceil(1000)) {
-                *percentile = ns;
-            }
-        }
-        percentiles
+        let short = (0..).zip(self.counts.iter().map(|count| u64::from(*count)));
+        percentiles(short.chain(self.long_ns.iter().map(|ns| (*ns, 1))), self.n, per_mille)
     }
 }
 

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::thread;
 use std::time::Duration;
 
-use soquete::{Backoff, Client, Clock, Error, Received};
+use soquete::{Backoff, Client, Clock, Error, EventHead, Received};
 use soquete_node::config::LineName;
 
 use super::answer::{self, Change, Row};
@@ -27,6 +27,8 @@ pub(crate) struct Happening {
     pub(crate) seq: u64,
     /// How many changes before it were missed, as far as the numbers show.
     pub(crate) missed: u64,
+    /// How long after its cause it happened, where the board knows.
+    pub(crate) lag: Option<Duration>,
 }
 
 /// What becomes of following.
@@ -143,9 +145,7 @@ impl Follower {
         let (mut heard_at, mut is_asked) = (Clock::now(), false);
         loop {
             let received = match client.receive() {
-                Ok(Received::Event { head, payload, .. }) => {
-                    Some((head.seq, u64::from(head.missed), answer::change(payload)))
-                }
+                Ok(Received::Event { head, payload, .. }) => Some((head, answer::change(payload))),
                 Ok(_) => None,
                 Err(error) if error.is_timeout() && !is_asked => {
                     if Clock::now().saturating_sub(heard_at) >= self.silence {
@@ -161,10 +161,10 @@ impl Follower {
             (heard_at, is_asked) = (Clock::now(), false);
             match received {
                 None => {}
-                Some((_, _, Err(wrong))) => return self.target.wrong_answer(wrong).into(),
-                Some((seq, missed, Ok(change))) => {
-                    let missed = self.sequence.missed(seq, missed, self.names.is_empty());
-                    if !tell(Notice::Happened(Happening { change, seq, missed })) {
+                Some((_, Err(wrong))) => return self.target.wrong_answer(wrong).into(),
+                Some((EventHead { seq, missed, lag }, Ok(change))) => {
+                    let missed = self.sequence.missed(seq, u64::from(missed), self.names.is_empty());
+                    if !tell(Notice::Happened(Happening { change, seq, missed, lag })) {
                         return End::NobodyListens;
                     }
                 }

@@ -69,6 +69,35 @@ impl fmt::Display for Span {
     }
 }
 
+/// How long something took, to three digits: `312 us`, `2.31 ms`, `12.3 s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Took(pub(crate) u64);
+
+impl Took {
+    /// Takes a duration, in whole microseconds.
+    pub(crate) fn of(took: Duration) -> Self {
+        Self(u64::try_from(took.as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let us = self.0;
+        // In hundredths of the unit, cut and not rounded: nothing is told as more than it was.
+        let (hundredths, unit) = match us {
+            0..1_000 => return f.pad(&format!("{us} us")),
+            1_000..1_000_000 => (us / 10, "ms"),
+            _ => (us / 10_000, "s"),
+        };
+        let whole = hundredths / 100;
+        f.pad(&match hundredths {
+            0..1_000 => format!("{whole}.{:02} {unit}", hundredths % 100),
+            1_000..10_000 => format!("{whole}.{} {unit}", hundredths / 10 % 10),
+            _ => format!("{whole} {unit}"),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +115,23 @@ mod tests {
     #[test]
     fn a_moment_beyond_every_calendar_is_printed_as_its_number() {
         assert_eq!(Moment::from_us(u64::MAX).precise(), "18446744073709551615 us");
+    }
+
+    #[test]
+    fn what_it_took_has_three_digits_and_its_unit() {
+        for (us, printed) in [
+            (0, "0 us"),
+            (999, "999 us"),
+            (1_000, "1.00 ms"),
+            (2_319, "2.31 ms"),
+            (12_399, "12.3 ms"),
+            (999_999, "999 ms"),
+            (1_000_000, "1.00 s"),
+            (3_600_000_000, "3600 s"),
+        ] {
+            assert_eq!(Took(us).to_string(), printed);
+        }
+        assert_eq!(format!("{:>8}", Took::of(Duration::from_millis(5))), " 5.00 ms");
     }
 
     #[test]

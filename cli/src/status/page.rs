@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::SystemTime;
 
-use soquete_node::status::{LineStatus, ProcessStatus, RuleStatus};
+use soquete_node::status::{LineStatus, ProcessStatus, RuleLatency, RuleStatus};
 
 use super::far::Far;
 use super::{Answer, Document};
 use crate::command::answer::{owner, plain};
+use crate::command::latency::{LATENCY_HEAD, latency_row};
 use crate::command::moment::{Moment, Span};
 use crate::command::table::Table;
 use crate::up::report::{ProcessReport, Report, State};
@@ -116,6 +117,7 @@ fn write_status(f: &mut fmt::Formatter<'_>, status: &ProcessStatus) -> fmt::Resu
     write_far_ends(f, &status.lines)?;
     write_hardware(f, &status.lines)?;
     write!(f, "{}", rules(&status.rules))?;
+    write!(f, "{}", latencies(status))?;
     for rule in &status.rules {
         for trouble in rule.lease.iter().flat_map(|lease| &lease.trouble) {
             writeln!(f, "{INDENT}{} has no lease on {}", plain(&rule.on), plain(trouble))?;
@@ -209,6 +211,25 @@ fn rules(rules: &[RuleStatus]) -> Table {
     table
 }
 
+/// Says how long presses took, and commands on outputs.
+fn latencies(status: &ProcessStatus) -> Table {
+    let mut table = Table::new(&LATENCY_HEAD).indented(INDENT);
+    for rule in &status.rules {
+        for RuleLatency { to, from, set, answered, .. } in &rule.latency {
+            let from = format!("{} ({})", plain(&rule.on), plain(from));
+            // Without what the far end says only this side is known.
+            let until = set.as_ref().map(|set| ("set by", set));
+            if let Some((what, latency)) = until.or_else(|| Some(("answered by", answered.as_ref()?))) {
+                table.add(latency_row([&from, &format!("{what} {}", plain(to))], latency));
+            }
+        }
+    }
+    for (line, latency) in status.lines.iter().filter_map(|line| Some((line, line.latency.as_ref()?))) {
+        table.add(latency_row(["edge, without the wire", &format!("{} set", plain(&line.name))], latency));
+    }
+    table
+}
+
 fn write_far(f: &mut fmt::Formatter<'_>, far: &Far) -> fmt::Result {
     match far.name.as_str() {
         "" => writeln!(f, "{}", far.endpoints[0])?,
@@ -225,7 +246,7 @@ fn write_far(f: &mut fmt::Formatter<'_>, far: &Far) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use soquete_node::status::{FarStatus, GpioStatus, LeaseStatus, RuleLease, Trouble};
+    use soquete_node::status::{FarStatus, GpioStatus, LatencyStatus, LeaseStatus, RuleLease, Trouble};
 
     fn led() -> ProcessStatus {
         ProcessStatus {
@@ -243,6 +264,7 @@ mod tests {
                 lease: None,
                 far: None,
                 gpio: None,
+                latency: None,
             }],
             rules: vec![],
             peers: vec![],
@@ -262,6 +284,7 @@ mod tests {
             unknown: 0,
             waiting: 0,
             trouble: Some(Trouble { at_us: u64::MAX, outcome: "not done".into(), reason: "no \x1bserver".into() }),
+            latency: vec![],
         };
         let peers = (0..10).map(|port| format!("127.0.0.1:{port}")).collect();
         let (lines, endpoints) = (vec![], vec![]);
@@ -372,5 +395,27 @@ mod tests {
         let silent = Answer::Silent { name: "led_process".into(), error: "receive unix:///led.sock: timed out".into() };
         let page = page(vec![silent], None);
         assert!(page.ends_with("\nled_process\n  does not answer: receive unix:///led.sock: timed out\n"), "{page}");
+    }
+
+    #[test]
+    fn how_long_presses_took_is_told_by_target_and_how_long_commands_did_by_line() {
+        let times = |count, p50_us, p99_us, max_us| Some(LatencyStatus { count, p50_us, p99_us, max_us });
+        let target = |to: &str, set, answered| {
+            let (to, from) = (to.to_owned(), "fifo".to_owned());
+            RuleLatency { to, from, sent: None, took: None, set, answered }
+        };
+        let (mut led, mut button) = (led(), button());
+        led.lines[0].latency = times(12, 290, 512, 1_204);
+        button.rules[0].latency = vec![
+            target("tcp://10.0.0.2:5555", times(12, 312, 999, 2_319), times(12, 400, 1_500, 2_500)),
+            target("tcp://10.0.0.3:5555", None, times(1, 1_000_000, 1_000_000, 1_000_000)),
+        ];
+        let button = page(vec![Answer::Here(Box::new(button))], None);
+        let table = "\x20 FROM                 UNTIL                            COUNT  P50     P99     MAX\n\
+                     \x20 BUTTON press (fifo)  set by tcp://10.0.0.2:5555       12     312 us  999 us  2.31 ms\n\
+                     \x20 BUTTON press (fifo)  answered by tcp://10.0.0.3:5555  1      1.00 s  1.00 s  1.00 s\n";
+        assert!(button.contains(table), "{button}");
+        let led = page(vec![Answer::Here(Box::new(led))], None);
+        assert!(led.ends_with("  edge, without the wire  LED set  12     290 us  512 us  1.20 ms\n"), "{led}");
     }
 }

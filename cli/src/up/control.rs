@@ -107,7 +107,7 @@ impl Wishes {
             && let Some((number, line)) = crew.log.line_from(follower.next)
         {
             let missed = u32::try_from(number - follower.next).unwrap_or(u32::MAX);
-            let head = EventHead { seq: number, missed };
+            let head = EventHead { seq: number, missed, lag: None };
             let mut desk = Desk { crew, wishes: self };
             match hub.push(follower.connection, follower.id, head, line.as_bytes(), &mut desk) {
                 Pushed::Queued | Pushed::TooLong => follower.next = number + 1,

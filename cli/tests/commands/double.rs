@@ -129,7 +129,7 @@ impl Board {
             hub.turn(None, &mut self).unwrap();
             while let Some((name, value)) = self.changes.pop_front() {
                 self.plan.seq += 1;
-                let head = EventHead { seq: self.plan.seq, missed: 0 };
+                let head = EventHead { seq: self.plan.seq, missed: 0, lag: None };
                 let event = format!("{name} {value} 1795000000123456 button_process (tcp://127.0.0.1:44800)");
                 for (connection, id, names) in self.watchers.clone() {
                     if names.is_empty() || names.contains(&name) {
@@ -189,6 +189,7 @@ impl Board {
             lease: None,
             far: None,
             gpio: None,
+            latency: None,
         };
         ProcessStatus {
             name: self.plan.name.to_owned(),

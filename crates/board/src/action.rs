@@ -29,6 +29,8 @@ struct Share {
     verb: Verb,
     /// `None` until the back-end has answered.
     outcome: Option<Taken>,
+    /// When it was done, where the back-end has said so.
+    at: Option<Duration>,
 }
 
 /// What an outcome makes of a line.
@@ -68,7 +70,7 @@ impl Action {
     }
 
     /// Takes a line's outcome; `None` if the line is not of this action or settled already.
-    pub(crate) fn settle(&mut self, line: LineId, outcome: Taken) -> Option<Settled> {
+    pub(crate) fn settle(&mut self, line: LineId, outcome: Taken, at: Option<Duration>) -> Option<Settled> {
         let share = self.shares.iter_mut().find(|share| share.line == line && share.outcome.is_none())?;
         let value = match (share.keeper, &outcome) {
             (Keeper::Far, _) | (_, Err(Failure::NotDone(_))) => None,
@@ -82,7 +84,7 @@ impl Action {
             (Keeper::Board, Err(Failure::NotDone(_))) if self.ticket.is_some() => Then::GoOn,
             (Keeper::Board, Err(_)) => Then::End,
         };
-        share.outcome = Some(outcome);
+        (share.outcome, share.at) = (Some(outcome), at);
         Some(Settled { value, cause: self.cause.clone(), then })
     }
 
@@ -93,7 +95,9 @@ impl Action {
     /// Returns the answer to whoever wanted it, if anyone did.
     pub(crate) fn reply(self) -> Option<Instruction> {
         let ticket = self.ticket?;
-        Some(Instruction::Reply { ticket, result: self.result() })
+        let at = self.shares.iter().map(|share| share.at);
+        let done_at = at.reduce(|last, at| last.zip(at).map(|(last, at)| last.max(at))).flatten();
+        Some(Instruction::Reply { ticket, result: self.result(), done_at })
     }
 
     fn result(self) -> Result<Vec<(LineName, Value)>, Refusal> {
@@ -125,7 +129,7 @@ impl Share {
             (Keeper::Board, Some(level)) => level.into(),
             (Keeper::Board, None) => return Err(Refusal::ValueUnknown(name)),
         };
-        Ok(Self { line: line.id(), name, keeper, asked, verb, outcome: None })
+        Ok(Self { line: line.id(), name, keeper, asked, verb, outcome: None, at: None })
     }
 }
 

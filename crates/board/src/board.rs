@@ -56,7 +56,7 @@ impl Board {
         self.catch_up(now);
         match fact {
             Fact::Command(command) => self.command(now, command),
-            Fact::Acted { action, line, outcome } => self.acted(now, action, line, outcome),
+            Fact::Acted { action, line, outcome, at } => self.acted(now, (action, line), outcome, at),
             Fact::Edge { line, level, at } => self.edge(now, line, level, at),
             Fact::Confirmed { line, level, cause } => self.told(now, line, level.into(), cause),
             Fact::Lost { line, cause } => self.told(now, line, Value::Unknown, cause),
@@ -142,11 +142,11 @@ impl Board {
         }
     }
 
-    fn acted(&mut self, now: Duration, action: ActionId, line: LineId, outcome: Taken) {
-        let Some(settled) = self.queue.settle(action, line, outcome) else { return };
+    fn acted(&mut self, now: Duration, (action, line): (ActionId, LineId), outcome: Taken, at: Option<Duration>) {
+        let Some(settled) = self.queue.settle(action, line, outcome, at) else { return };
         self.move_on(now, line, action, &settled);
         if let Some(value) = settled.value {
-            self.change(line, value, now, settled.cause);
+            self.change(line, value, at.unwrap_or(now), settled.cause);
         }
         self.queue.go_on(now, &self.lines, action, line, &mut self.out);
     }
@@ -272,7 +272,7 @@ impl Board {
         self.queue.refuse(now, &self.lines, &waiting, refusal, &mut self.out);
         for action in self.queue.acting_on(line) {
             let reason = format!("{cause} before the back-end answered");
-            self.acted(now, action, line, Err(Failure::Unknown(reason.into())));
+            self.acted(now, (action, line), Err(Failure::Unknown(reason.into())), None);
         }
         self.change(line, Value::Unknown, now, cause.into());
     }

@@ -25,6 +25,8 @@ pub enum Fact {
         line: LineId,
         /// What the line has now, if it did what it was told.
         outcome: Taken,
+        /// When it did, on the clock of `now` and not after; `None` where nobody can say, and it counts as now.
+        at: Option<Duration>,
     },
     /// An input was pressed or released; the rules hear of it. The value it has already is no edge.
     Edge {
@@ -83,6 +85,8 @@ pub enum Instruction {
         ticket: Ticket,
         /// What the command gave each line, in the command's order.
         result: Result<Vec<(LineName, Value)>, Refusal>,
+        /// When the last of its lines was settled; `None` where nobody can say, or the command was never begun.
+        done_at: Option<Duration>,
     },
     /// Tell a watcher of a change.
     Notify {
@@ -103,6 +107,8 @@ pub enum Instruction {
         step: usize,
         /// From when on it must not be done any more.
         deadline: Duration,
+        /// When the rule was set off: the time of the edge, or when the time of a hold was over.
+        caused_at: Duration,
     },
     /// Note how a press ended.
     Report {

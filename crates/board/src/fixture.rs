@@ -126,7 +126,7 @@ impl Scene {
     pub(crate) fn acted(&mut self, outcome: Outcome) {
         let (action, line, value) = self.actions.pop_front().unwrap();
         let outcome = outcome.map(|()| value);
-        self.board.handle(self.now, Fact::Acted { action, line, outcome });
+        self.board.handle(self.now, Fact::Acted { action, line, outcome, at: Some(self.now) });
     }
 
     /// Hears the board out, and settles as done whatever back-ends are told. Returns what they were told.
@@ -190,11 +190,11 @@ impl Scene {
                 self.actions.extend(actions);
                 format!("act:{text}")
             }
-            Instruction::Reply { ticket, result: Ok(values) } => {
+            Instruction::Reply { ticket, result: Ok(values), .. } => {
                 let values: String = values.iter().map(|(line, value)| format!(" {line} {value}")).collect();
                 format!("reply {}:{values}", ticket.0)
             }
-            Instruction::Reply { ticket, result: Err(refusal) } => format!("refuse {}: {refusal}", ticket.0),
+            Instruction::Reply { ticket, result: Err(refusal), .. } => format!("refuse {}: {refusal}", ticket.0),
             Instruction::Notify { watcher, event, missed } => {
                 let missed = if missed == 0 { String::new() } else { format!(" ({missed} missed)") };
                 format!("tell {}: #{} {} {}{missed}", watcher.0, event.seq, event.line, event.value)

@@ -53,12 +53,12 @@
 //! // The board wants it done; the back-end does it and says so.
 //! let Some(Instruction::Act { action, sets, .. }) = board.poll() else { panic!("no action") };
 //! assert_eq!(sets, [(line, Verb::On)]);
-//! board.handle(now, Fact::Acted { action, line, outcome: Ok(Value::On) });
+//! board.handle(now, Fact::Acted { action, line, outcome: Ok(Value::On), at: Some(now) });
 //!
 //! // Only now has the LED a value, and only now is the command answered.
 //! assert_eq!(board.read(&led), Ok(Value::On));
 //! let result = Ok(vec![(led, Value::On)]);
-//! assert_eq!(board.poll(), Some(Instruction::Reply { ticket: Ticket(1), result }));
+//! assert_eq!(board.poll(), Some(Instruction::Reply { ticket: Ticket(1), result, done_at: Some(now) }));
 //! assert_eq!(board.poll(), None);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -60,8 +60,14 @@ impl Queue {
     }
 
     /// Takes the outcome of one line of an action; `None` if none is awaited.
-    pub(crate) fn settle(&mut self, id: ActionId, line: LineId, outcome: Taken) -> Option<Settled> {
-        self.acting.get_mut(&id)?.settle(line, outcome)
+    pub(crate) fn settle(
+        &mut self,
+        id: ActionId,
+        line: LineId,
+        outcome: Taken,
+        at: Option<Duration>,
+    ) -> Option<Settled> {
+        self.acting.get_mut(&id)?.settle(line, outcome, at)
     }
 
     /// Lets a line that was settled go on, after answering the command if the line was its last.
@@ -191,7 +197,7 @@ impl Queue {
 
 /// Answers a command that will not be done.
 pub(crate) fn refused(ticket: Ticket, refusal: Refusal) -> Instruction {
-    Instruction::Reply { ticket, result: Err(refusal) }
+    Instruction::Reply { ticket, result: Err(refusal), done_at: None }
 }
 
 #[cfg(test)]

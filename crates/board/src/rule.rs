@@ -65,6 +65,7 @@ pub struct Rule {
 struct Waiting {
     press: PressId,
     deadline: Duration,
+    caused_at: Duration,
 }
 
 /// How the presses of a rule ended, and how many have not ended yet.
@@ -106,23 +107,25 @@ impl Rule {
         PressCounts { waiting: self.waiting.len() + usize::from(self.front.is_some()), ..self.counts }
     }
 
-    fn press(&mut self, now: Duration, press: PressId, deadline: Duration, out: &mut Instructions) {
+    fn press(&mut self, now: Duration, press: PressId, caused_at: Duration, out: &mut Instructions) {
         if self.waiting.len() >= PRESSES_WAITING_MAX {
             return self.give_up(press, TOO_MANY, out);
         }
-        self.waiting.push_back(Waiting { press, deadline });
+        let deadline = caused_at.saturating_add(self.spec.within);
+        self.waiting.push_back(Waiting { press, deadline, caused_at });
         self.deliver_next(now, out);
     }
 
     fn deliver_next(&mut self, now: Duration, out: &mut Instructions) {
         while self.front.is_none()
-            && let Some(Waiting { press, deadline }) = self.waiting.pop_front()
+            && let Some(Waiting { press, deadline, caused_at }) = self.waiting.pop_front()
         {
             if deadline <= now {
                 self.give_up(press, TOO_LATE, out);
             } else {
                 self.front = Some(press);
-                out.push_back(Instruction::Deliver { rule: self.id, press, step: self.step, deadline });
+                let (rule, step) = (self.id, self.step);
+                out.push_back(Instruction::Deliver { rule, press, step, deadline, caused_at });
             }
         }
     }
@@ -202,7 +205,7 @@ impl Rules {
         if self.is_closed {
             rule.give_up(press, STOPPING, out);
         } else {
-            rule.press(now, press, at.saturating_add(rule.spec.within), out);
+            rule.press(now, press, at, out);
         }
     }
 

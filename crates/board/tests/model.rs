@@ -272,7 +272,7 @@ impl World {
                 _ => expected.motion = None,
             }
         }
-        self.tell(Fact::Acted { action, line, outcome });
+        self.tell(Fact::Acted { action, line, outcome, at: Some(self.now) });
     }
 
     fn edge(&mut self) {

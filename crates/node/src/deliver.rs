@@ -1,18 +1,20 @@
 //! Presses on their way: from a rule to each of its targets, and back as one outcome.
 
 mod errand;
+mod latency;
 mod leases;
 
 use crate::config::{Delivery, ProcessConfig, RuleConfig};
 use crate::front::{Front, SERVICE, verb};
-use crate::plant::Press;
-use crate::status::RuleLease;
+use crate::plant::{Answer, Press};
+use crate::status::{RuleLatency, RuleLease};
 use errand::Errand;
+use latency::Latencies;
 use leases::Leases;
 pub(crate) use leases::lines_of;
-use soquete::{Endpoint, Hub, News, Outbound, Outcome};
+use soquete::{Clock, Endpoint, Hub, News, Outbound, Outcome};
 use soquete_board::{Cause, Fact, Failure, LineName, Owner, OwnerId, PressId, Refusal, RuleId, Ticket};
-use soquete_proto::client::{Options, Request};
+use soquete_proto::client::{Options, Request, Timing};
 use soquete_proto::text::{self, Command};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -27,10 +29,11 @@ pub(crate) struct Deliveries {
     /// One client for each endpoint that is spoken to in frames, whichever rules do.
     outbounds: Vec<Outbound>,
     leases: Leases,
+    latencies: Latencies,
     /// Requests of those clients, by client and id.
     requests: HashMap<(usize, u32), PressId>,
-    /// Presses that go as text or to groups, each by itself.
-    errands: Vec<(Errand, PressId)>,
+    /// Presses that go as text or to groups, each by itself, and when each was sent.
+    errands: Vec<(Errand, PressId, Option<Duration>)>,
     /// Commands to this process itself.
     commands: HashMap<Ticket, PressId>,
     presses: BTreeMap<PressId, Under>,
@@ -38,6 +41,8 @@ pub(crate) struct Deliveries {
 
 /// A press under way: how many targets have not answered, and what the others said.
 struct Under {
+    rule: RuleId,
+    caused_at: Duration,
     left: usize,
     answers: Vec<(String, Outcome)>,
 }
@@ -50,7 +55,7 @@ impl Deliveries {
                 endpoints.push(endpoint);
             }
         }
-        let options = Options { name: config.name.to_string(), resume: true, ..Options::new(SERVICE) };
+        let options = Options { name: config.name.to_string(), resume: true, timed: true, ..Options::new(SERVICE) };
         let outbound = |endpoint: &&Endpoint| {
             let Some(lease) = Leases::shortest(config, endpoint) else {
                 return Outbound::new((*endpoint).clone(), options.clone());
@@ -65,6 +70,7 @@ impl Deliveries {
         Deliveries {
             rules: config.rules.clone(),
             leases: Leases::new(config, &outbounds),
+            latencies: Latencies::new(config),
             outbounds,
             requests: HashMap::new(),
             errands: Vec::new(),
@@ -86,25 +92,28 @@ impl Deliveries {
 
     /// Sends a press on its way.
     pub(crate) fn deliver(&mut self, press: Press, now: Duration, front: &mut Front) {
-        let Press { rule, press, step, deadline } = press;
+        let Press { rule, press, step, deadline, caused_at } = press;
         let RuleConfig { send, to, delivery, .. } = &self.rules[rule.index()];
         let command = &send[step];
-        self.presses.insert(press, Under { left: to.len().max(1), answers: Vec::new() });
+        let under = Under { rule, caused_at, left: to.len().max(1), answers: Vec::new() };
+        self.presses.insert(press, under);
         if to.is_empty() {
-            let by = Owner { id: OwnerId::from("this process"), words: Cause::from(self.words(rule)) };
+            let words = Cause::from(self.words(rule)).happened_at(Some(caused_at));
+            let by = Owner { id: OwnerId::from("this process"), words };
             let ticket = front.command(sets(command), by, Some(deadline), 0);
             self.commands.insert(ticket, press);
             return;
         }
         for endpoint in to {
             if let Some(errand) = Errand::new(endpoint, *delivery, command, deadline) {
-                self.errands.push((errand, press));
+                self.errands.push((errand, press, None));
                 continue;
             }
             // Every other endpoint of a rule has its client.
             let Some(client) = self.outbounds.iter().position(|client| client.endpoint() == endpoint) else { continue };
             self.leases.ask_before(client, now, &mut self.outbounds);
-            let request = Request { once: true, deadline: Some(deadline), ..Request::new(command.as_bytes()) };
+            let (deadline, caused_at) = (Some(deadline), Some(caused_at));
+            let request = Request { once: true, deadline, caused_at, ..Request::new(command.as_bytes()) };
             match self.outbounds[client].request(now, request) {
                 Ok(id) => drop(self.requests.insert((client, id), press)),
                 Err(misuse) => {
@@ -124,17 +133,14 @@ impl Deliveries {
                 self.hear(now, client, news);
             }
         }
-        let presses = &mut self.presses;
-        self.errands.retain_mut(|(errand, press)| match errand.drive(hub, now) {
-            Some(outcome) => {
-                settle(presses, *press, errand.endpoint().to_string(), outcome);
-                false
-            }
-            None => true,
-        });
+        self.drive_errands(now, hub);
+        let (presses, latencies) = (&mut self.presses, &mut self.latencies);
         self.commands.retain(|ticket, press| match front.take_answer(*ticket) {
-            Some(answer) => {
-                settle(presses, *press, "this process".into(), outcome_of(answer));
+            Some(Answer { result, done_at }) => {
+                if let (Ok(_), Some(at), Some(under)) = (&result, done_at, presses.get(press)) {
+                    latencies.done(under.rule.index(), at.saturating_sub(under.caused_at));
+                }
+                settle(presses, *press, "this process".into(), outcome_of(result));
                 false
             }
             None => true,
@@ -147,12 +153,41 @@ impl Deliveries {
         front.sort_effects();
     }
 
+    /// Goes on with what goes without a session: of it only this side of its way is known.
+    fn drive_errands(&mut self, now: Duration, hub: &mut Hub) {
+        let mut errands = std::mem::take(&mut self.errands);
+        errands.retain_mut(|(errand, press, sent_at)| {
+            let outcome = errand.drive(hub, now);
+            if sent_at.is_none() && errand.was_sent() {
+                *sent_at = Some(Clock::now());
+            }
+            let Some(outcome) = outcome else { return true };
+            let under = self.presses.get(press).filter(|_| matches!(outcome, Outcome::Done(_)));
+            if let (Some(under), Some(sent_at)) = (under, *sent_at) {
+                let (caused_at, answered_at) = (under.caused_at, Clock::now());
+                self.note(*press, errand.endpoint(), &Timing { caused_at, sent_at, answered_at, took: None });
+            }
+            settle(&mut self.presses, *press, errand.endpoint().to_string(), outcome);
+            false
+        });
+        self.errands = errands;
+    }
+
+    /// Notes how long a press took that another process has answered.
+    fn note(&mut self, press: PressId, endpoint: &Endpoint, timing: &Timing) {
+        let Some(rule) = self.presses.get(&press).map(|under| under.rule.index()) else { return };
+        let target = self.rules[rule].to.iter().position(|to| to == endpoint);
+        target.into_iter().for_each(|target| self.latencies.answered((rule, target), timing));
+    }
+
     fn hear(&mut self, now: Duration, client: usize, news: News) {
         match news {
             News::Opened => self.leases.opened(client, now),
-            News::Ended { id, outcome } => {
+            News::Ended { id, outcome, timing } => {
                 if let Some(press) = self.requests.remove(&(client, id)) {
-                    settle(&mut self.presses, press, self.outbounds[client].endpoint().to_string(), outcome);
+                    let endpoint = self.outbounds[client].endpoint().clone();
+                    timing.iter().for_each(|timing| self.note(press, &endpoint, timing));
+                    settle(&mut self.presses, press, endpoint.to_string(), outcome);
                 } else {
                     self.leases.ended((client, id), &outcome, now, &self.outbounds);
                 }
@@ -164,6 +199,11 @@ impl Deliveries {
     /// Says what leases a rule has; nothing where it takes none.
     pub(crate) fn lease_status(&self, rule: RuleId) -> Option<RuleLease> {
         self.leases.status(rule.index(), &self.outbounds)
+    }
+
+    /// Says how long the presses of a rule took.
+    pub(crate) fn latency_status(&self, rule: RuleId) -> Vec<RuleLatency> {
+        self.latencies.status(rule.index(), &self.rules[rule.index()].to)
     }
 
     /// Gives up what is under way: all of it, or only what was never sent, which is safe.
@@ -184,7 +224,7 @@ impl Deliveries {
             }
             stays
         });
-        self.errands.retain_mut(|(errand, press)| {
+        self.errands.retain_mut(|(errand, press, _)| {
             let stays = errand.was_sent() && !all;
             if !stays {
                 settle(presses, *press, errand.endpoint().to_string(), outcome(errand.was_sent()));
@@ -202,7 +242,7 @@ impl Deliveries {
     /// Returns when [`drive`](Deliveries::drive) has something to do if nothing becomes ready before.
     pub(crate) fn timeout(&mut self) -> Option<Duration> {
         let outbounds = self.outbounds.iter_mut().filter_map(Outbound::timeout);
-        let errands = self.errands.iter().map(|(errand, _)| errand.timeout());
+        let errands = self.errands.iter().map(|(errand, ..)| errand.timeout());
         outbounds.chain(errands).chain(self.leases.timeout()).min()
     }
 }
@@ -238,8 +278,8 @@ fn word(target: &str, outcome: &Outcome, is_one_of_many: bool) -> String {
     }
 }
 
-fn outcome_of(answer: Result<Vec<(LineName, soquete_board::Value)>, Refusal>) -> Outcome {
-    match answer {
+fn outcome_of(result: Result<Vec<(LineName, soquete_board::Value)>, Refusal>) -> Outcome {
+    match result {
         Ok(_) => Outcome::Done(Vec::new()),
         Err(refusal) if refusal.is_safe_to_repeat() => Outcome::NotDone(refusal.to_string()),
         Err(refusal) => Outcome::Unknown(refusal.to_string()),

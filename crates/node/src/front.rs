@@ -7,7 +7,7 @@ mod watchers;
 use crate::back::{Back, HOPS_MAX};
 use crate::config::{Language, ProcessConfig, Serve};
 use crate::console::Seldom;
-use crate::plant::{Effect, Plant};
+use crate::plant::{Answer, Effect, Plant};
 use answer::{Words, code_of, names, put_lines, put_values, value_word};
 pub(crate) use answer::{told, verb};
 use lease::owner_of;
@@ -28,8 +28,6 @@ pub(crate) const CONTROL: &str = "control";
 
 /// The longest command, in octets. The limit of both services: a command for every line of a large board.
 pub(crate) const COMMAND_MAX_BYTES: u32 = 4096;
-
-type Answer = Result<Vec<(LineName, Value)>, Refusal>;
 
 /// An answer that is given later in this turn.
 enum Held {
@@ -113,9 +111,12 @@ impl Front {
     pub(crate) fn sort_effects(&mut self) {
         while let Some(effect) = self.plant.next_effect() {
             match effect {
-                Effect::Reply { ticket, result } => match self.waiting.remove(&ticket) {
-                    Some(responder) => self.held.push((responder, Held::Words(answer::words(&result)))),
-                    None => self.answered.push((ticket, result)),
+                Effect::Reply { ticket, answer } => match self.waiting.remove(&ticket) {
+                    Some(mut responder) => {
+                        answer.done_at.iter().for_each(|at| responder.done_at(*at));
+                        self.held.push((responder, Held::Words(answer::words(&answer.result))));
+                    }
+                    None => self.answered.push((ticket, answer)),
                 },
                 Effect::Notify { watcher, event, missed } => {
                     self.watchers.queue(watcher, event, missed, &mut self.plant.board);
@@ -216,16 +217,21 @@ impl Front {
         }
     }
 
-    fn set(&mut self, exchange: Exchange<'_>, sets: Vec<(&str, text::Verb)>) {
+    fn set(&mut self, mut exchange: Exchange<'_>, sets: Vec<(&str, text::Verb)>) {
         let named = sets.into_iter().map(|(name, verb)| Ok((answer::name(name)?, answer::verb(verb))));
         let sets = match named.collect::<Result<Vec<_>, Refusal>>() {
             Ok(sets) => sets,
             Err(refusal) => return self.refuse(exchange, &refusal),
         };
-        let ticket = self.command(sets, owner_of(&exchange), exchange.deadline, exchange.hops);
+        let Owner { id, words } = owner_of(&exchange);
+        let by = Owner { id, words: words.happened_at(exchange.caused_at) };
+        let ticket = self.command(sets, by, exchange.deadline, exchange.hops);
         match self.take_answer(ticket) {
-            Some(Ok(values)) => self.done(exchange, put_values(&values)),
-            Some(Err(refusal)) => self.refuse(exchange, &refusal),
+            Some(Answer { result: Ok(values), done_at }) => {
+                done_at.iter().for_each(|at| exchange.done_at(*at));
+                self.done(exchange, put_values(&values));
+            }
+            Some(Answer { result: Err(refusal), .. }) => self.refuse(exchange, &refusal),
             None => drop(self.waiting.insert(ticket, exchange.later())),
         }
     }
@@ -239,7 +245,7 @@ impl Front {
         }
     }
 
-    fn values(&self, names: &[LineName]) -> Answer {
+    fn values(&self, names: &[LineName]) -> Result<Vec<(LineName, Value)>, Refusal> {
         let line = |name: &LineName| self.plant.board.line(name).ok_or_else(|| Refusal::UnknownLine(name.clone()));
         names.iter().map(|name| line(name).map(|line| (line.name().clone(), line.value()))).collect()
     }

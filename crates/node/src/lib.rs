@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod hardware;
+pub mod histogram;
 pub mod status;
 
 mod back;

@@ -4,6 +4,7 @@ use crate::back::{Back, Errand, Gpios, Hardware, Remotes, Told};
 use crate::config::{LineConfig, ProcessConfig, RuleConfig};
 use crate::console;
 use crate::error::ProcessError;
+use crate::histogram::Histogram;
 use soquete::{Clock, Hub};
 use soquete_board::{
     Board, Cause, Direction, Event, Fact, Failure, Instruction, Level, LineId, LineName, LineSpec, Outcome, Owner,
@@ -16,11 +17,18 @@ use std::time::Duration;
 /// Presses of a rule that may wait before no more is read from its FIFO: the rest waits there, and nothing is lost.
 const PRESSES_AHEAD_MAX: usize = 32;
 
+/// What came of a command, and when it was done, where that is known.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) result: Result<Vec<(LineName, Value)>, Refusal>,
+    pub(crate) done_at: Option<Duration>,
+}
+
 /// What the board wants of somebody else than its lines.
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// A command is to be answered.
-    Reply { ticket: Ticket, result: Result<Vec<(LineName, Value)>, Refusal> },
+    Reply { ticket: Ticket, answer: Answer },
     /// A watcher is to hear of a change.
     Notify { watcher: WatcherId, event: Event, missed: u32 },
     /// A press is to be delivered.
@@ -36,6 +44,7 @@ pub(crate) struct Press {
     pub(crate) press: PressId,
     pub(crate) step: usize,
     pub(crate) deadline: Duration,
+    pub(crate) caused_at: Duration,
 }
 
 /// A line: what is behind it, and the words of its configuration for that.
@@ -44,6 +53,8 @@ pub(crate) struct Wired {
     pub(crate) name: LineName,
     pub(crate) kind: String,
     pub(crate) back: Back,
+    /// How long after their causes the commands were done whose cause has a time.
+    pub(crate) latency: Histogram,
 }
 
 /// The board with its lines wired.
@@ -76,7 +87,8 @@ impl Plant {
                 let cause = Cause::from("start");
                 board.handle(now, Fact::Confirmed { line: id, level: Level::Off, cause });
             }
-            wired.insert(id, Wired { name: line.name.clone(), kind: line.kind.to_string(), back });
+            let latency = Histogram::default();
+            wired.insert(id, Wired { name: line.name.clone(), kind: line.kind.to_string(), back, latency });
         }
         for rule in &config.rules {
             board.add_rule(spec_of(rule)?).map_err(refused)?;
@@ -144,18 +156,20 @@ impl Plant {
     }
 
     /// Carries out what the board wants of its lines; the rest waits for [`next_effect`](Plant::next_effect).
-    pub(crate) fn carry_out(&mut self, now: Duration) {
+    pub(crate) fn carry_out(&mut self, mut now: Duration) {
         while let Some(instruction) = self.board.poll() {
             let effect = match instruction {
                 Instruction::Act { action, sets, cause, deadline, hops } => {
                     let is_preset = self.is_preset;
-                    self.act(now, sets, &Errand { action, cause, deadline, hops, is_preset });
+                    now = self.act(now, sets, &Errand { action, cause, deadline, hops, is_preset });
                     continue;
                 }
-                Instruction::Reply { ticket, result } => Effect::Reply { ticket, result },
+                Instruction::Reply { ticket, result, done_at } => {
+                    Effect::Reply { ticket, answer: Answer { result, done_at } }
+                }
                 Instruction::Notify { watcher, event, missed } => Effect::Notify { watcher, event, missed },
-                Instruction::Deliver { rule, press, step, deadline } => {
-                    Effect::Deliver(Press { rule, press, step, deadline })
+                Instruction::Deliver { rule, press, step, deadline, caused_at } => {
+                    Effect::Deliver(Press { rule, press, step, deadline, caused_at })
                 }
                 Instruction::Leased { line, news } => {
                     console::say(&format!("{line}: {news}"));
@@ -167,19 +181,29 @@ impl Plant {
         }
     }
 
-    /// Does what is to be done here, and asks far ends for the rest.
-    fn act(&mut self, now: Duration, sets: Vec<(LineId, Verb)>, errand: &Errand) {
+    /// Does what is to be done here, and asks far ends for the rest; returns what time it is then.
+    fn act(&mut self, mut now: Duration, sets: Vec<(LineId, Verb)>, errand: &Errand) -> Duration {
         let mut far: BTreeMap<usize, Vec<(LineId, Verb)>> = BTreeMap::new();
         for (line, verb) in sets {
             if let Some(end) = self.remotes.leads_to(line) {
                 far.entry(end).or_default().push((line, verb));
             } else {
                 let outcome = self.set(line, verb, &errand.cause);
-                self.board.handle(now, Fact::Acted { action: errand.action, line, outcome });
+                now = now.max(Clock::now());
+                self.note_latency(line, &errand.cause, outcome.is_ok().then_some(now));
+                self.board.handle(now, Fact::Acted { action: errand.action, line, outcome, at: Some(now) });
             }
         }
         for (end, sets) in far {
             self.remotes.request(now, end, &sets, errand.clone());
+        }
+        now
+    }
+
+    /// Notes how long after its cause a command was done on a line, where both times are known.
+    fn note_latency(&mut self, line: LineId, cause: &Cause, done_at: Option<Duration>) {
+        if let (Some(wired), Some(caused_at), Some(done_at)) = (self.wired.get_mut(&line), cause.at(), done_at) {
+            wired.latency.add(done_at.saturating_sub(caused_at));
         }
     }
 
@@ -198,7 +222,7 @@ impl Plant {
     fn take_told(&mut self, now: Duration) {
         while let Some(told) = self.remotes.next() {
             let fact = match told {
-                Told::Acted { errand, line, outcome } => self.acted(errand, line, outcome),
+                Told::Acted { errand, line, outcome, at } => self.acted(errand, line, outcome, at),
                 Told::Value { line, value, cause } => self.changed(now, line, value, cause),
             };
             self.handle(now, fact);
@@ -217,8 +241,9 @@ impl Plant {
         }
     }
 
-    fn acted(&self, errand: Errand, line: LineId, outcome: Taken) -> Fact {
+    fn acted(&mut self, errand: Errand, line: LineId, outcome: Taken, at: Option<Duration>) -> Fact {
         let Errand { action, cause, is_preset, .. } = errand;
+        self.note_latency(line, &cause, at);
         let name = self.wired.get(&line).map_or("", |wired| wired.name.as_str());
         match &outcome {
             Ok(value) => console::say(&format!("{name} {value}, by {cause}")),
@@ -226,7 +251,7 @@ impl Plant {
             Err(failure) if is_preset => preset_failed(name, &cause, failure),
             Err(_) => {}
         }
-        Fact::Acted { action, line, outcome }
+        Fact::Acted { action, line, outcome, at }
     }
 
     /// Says what the news of a remote line are: an edge, where an input had the other value, and otherwise no rule hears

@@ -1,6 +1,7 @@
 //! What a process tells about itself: the shape of the answer to `STATUS`, and of `soquete status --json`.
 //!
-//! Times are microseconds since the Unix epoch, durations seconds.
+//! Times are microseconds since the Unix epoch, durations seconds, but for latencies, which are microseconds; what a number
+//! is, stands last in its name.
 
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,44 @@ pub struct LineStatus {
     pub far: Option<FarStatus>,
     /// How it is on its chip; nothing where it is no hardware.
     pub gpio: Option<GpioStatus>,
+    /// How long after its cause, such as the edge of a button, an output was set, since the start: of the commands whose
+    /// senders told how old their causes were, and without the way of these commands over the wire. Nothing where there was
+    /// none. A command that gives an output the value it has counts, too.
+    pub latency: Option<LatencyStatus>,
+}
+
+/// How long something took, as often as it happened since the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatencyStatus {
+    /// How often it happened.
+    pub count: u64,
+    /// What half of the times did not exceed, in microseconds; to 3.2 %.
+    pub p50_us: u64,
+    /// What 99 of 100 did not exceed, in microseconds; to 3.2 %.
+    pub p99_us: u64,
+    /// The longest, in microseconds.
+    pub max_us: u64,
+}
+
+/// How long after the edge the presses of a rule that were done were where, at one of its targets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleLatency {
+    /// The target, as a URL; `this process` for a rule that sets lines of its own.
+    pub to: String,
+    /// Where the time of the edge is from: `kernel`, its time stamp of the edge on hardware; `fifo`, when the line was read,
+    /// or since when it may have lain unread; `press`, when a line without anything behind it was pressed by a command;
+    /// `event`, when a far board told of the edge. (`soquete press` of a FIFO counts from when it arrives.)
+    pub from: String,
+    /// Until the command was sent first; nothing for lines of this process.
+    pub sent: Option<LatencyStatus>,
+    /// Of that what the far end took for it, by its own clock; nothing where it does not say: in text, or before it knew the
+    /// feature.
+    pub took: Option<LatencyStatus>,
+    /// Until the output was set. Exact for lines of this process; otherwise what is most likely between the earliest, `sent`
+    /// and `took`, and the latest, `answered`: the middle. Nothing where the far end does not say what it took.
+    pub set: Option<LatencyStatus>,
+    /// Until it was answered that it was done; nothing for lines of this process.
+    pub answered: Option<LatencyStatus>,
 }
 
 /// A line of the hardware at a moment.
@@ -105,6 +144,9 @@ pub struct RuleStatus {
     pub waiting: u64,
     /// Why the latest press was not done or is unknown, with its time; nothing where all were done.
     pub trouble: Option<Trouble>,
+    /// How long its presses took, at each target where one was done; before there were latencies there were none.
+    #[serde(default)]
+    pub latency: Vec<RuleLatency>,
 }
 
 /// The leases of a rule at a moment, one at each of its endpoints.

@@ -15,7 +15,7 @@ mod send;
 mod timeout;
 mod window;
 
-pub use event::{Event, Request, Unanswered, Verdict};
+pub use event::{Event, Request, Timing, Unanswered, Verdict};
 pub use options::Options;
 
 use crate::handshake::{Features, Hello, SessionKey, VERSION};
@@ -162,7 +162,9 @@ impl Client {
     }
 
     fn features(&self) -> Features {
-        Features::RESUME.only_if(self.options.resume).and(Features::URGENT.only_if(self.options.urgent))
+        let Options { resume, urgent, timed, .. } = self.options;
+        let wanted = [(Features::RESUME, resume), (Features::URGENT, urgent), (Features::TIMED, timed)];
+        wanted.into_iter().fold(Features::NONE, |all, (feature, is_wanted)| all.and(feature.only_if(is_wanted)))
     }
 
     fn has_connection(&self) -> bool {

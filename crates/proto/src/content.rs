@@ -5,7 +5,9 @@
 use crate::fault::{Malformed, Misuse};
 use crate::field::Fields;
 use crate::frame::{self, Frame, Header, Kind};
-use crate::handshake::{EventHead, Goodbye, Hello, Reason, RequestHead, Welcome, control};
+use crate::handshake::{EventHead, Goodbye, Hello, Reason, RequestHead, Welcome, control, put_timed};
+use crate::span;
+use std::time::Duration;
 
 /// What a frame says beyond its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +27,13 @@ pub enum Content<'a> {
         /// The application's octets.
         payload: &'a [u8],
     },
-    /// REPLY: the application's octets.
-    Reply(&'a [u8]),
+    /// REPLY.
+    Reply {
+        /// How long the server took, where it says so.
+        took: Option<Duration>,
+        /// The application's octets.
+        payload: &'a [u8],
+    },
     /// ERROR.
     Error(Reason<'a>),
     /// EVENT.
@@ -72,13 +79,16 @@ impl<'a> Content<'a> {
             Kind::Reject => Content::Reject(control(frame, Reason::read)?),
             Kind::Message => Content::Message(payload),
             Kind::Request => {
-                let head = RequestHead::read(&mut fields).ok_or(Malformed::Payload { kind })?;
+                let head = RequestHead::read(&mut fields, frame.header.flags).ok_or(Malformed::Payload { kind })?;
                 Content::Request { head, payload: fields.rest() }
             }
-            Kind::Reply => Content::Reply(payload),
+            Kind::Reply => {
+                let took = span::read_if(&mut fields, frame.header.flags).ok_or(Malformed::Payload { kind })?;
+                Content::Reply { took, payload: fields.rest() }
+            }
             Kind::Error => Content::Error(control(frame, Reason::read)?),
             Kind::Event => {
-                let head = EventHead::read(&mut fields).ok_or(Malformed::Payload { kind })?;
+                let head = EventHead::read(&mut fields, frame.header.flags).ok_or(Malformed::Payload { kind })?;
                 Content::Event { head, payload: fields.rest() }
             }
             Kind::Cancel => control(frame, |_| Some(Content::Cancel))?,
@@ -96,7 +106,7 @@ impl<'a> Content<'a> {
             Content::Reject(_) => Kind::Reject,
             Content::Message(_) => Kind::Message,
             Content::Request { .. } => Kind::Request,
-            Content::Reply(_) => Kind::Reply,
+            Content::Reply { .. } => Kind::Reply,
             Content::Error(_) => Kind::Error,
             Content::Event { .. } => Kind::Event,
             Content::Cancel => Kind::Cancel,
@@ -106,7 +116,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Appends the frame that says this; `header` gives flags, topic and id, where the kind has them.
+    /// Appends the frame that says this; `header` gives flags, topic and id, where the kind has them, a span its own flag.
     ///
     /// # Errors
     /// [`Misuse::Oversize`] for a payload that no header can say the length of; nothing is appended then.
@@ -118,9 +128,12 @@ impl<'a> Content<'a> {
             Content::Welcome(welcome) => welcome.put(out),
             Content::Reject(reason) => reason.put_reject(out),
             Content::Goodbye(goodbye) => goodbye.put(out),
-            Content::Message(payload) | Content::Reply(payload) => put(out, &[payload])?,
-            Content::Request { head, payload } => put(out, &[&head.encode(), payload])?,
-            Content::Event { head, payload } => put(out, &[&head.encode(), payload])?,
+            Content::Message(payload) => put(out, &[payload])?,
+            Content::Reply { took, payload } => put_timed(out, header, *took, [&[], payload], u32::MAX)?,
+            Content::Request { head, payload } => {
+                put_timed(out, header, head.age, [&head.encode(), payload], u32::MAX)?;
+            }
+            Content::Event { head, payload } => put_timed(out, header, head.lag, [&head.encode(), payload], u32::MAX)?,
             Content::Error(reason) => put(out, &[&reason.payload()])?,
             Content::Cancel | Content::Ping => put(out, &[])?,
             Content::Pong { clock_us } => put(out, &[&clock_us.to_le_bytes()])?,
@@ -136,7 +149,10 @@ mod tests {
 
     #[test]
     fn a_frame_comes_back_as_it_went() {
-        let said = Content::Request { head: RequestHead { deadline_us: 7, hops: 1, lowest: 3 }, payload: b"LED ON" };
+        let said = Content::Request {
+            head: RequestHead { deadline_us: 7, hops: 1, lowest: 3, age: None },
+            payload: b"LED ON",
+        };
         let header = Header { flags: Flags::ONCE, topic: 2, ..frame::header(Kind::Request, 4) };
         let mut out = Vec::new();
         said.put(header, &mut out).unwrap();

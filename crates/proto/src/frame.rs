@@ -97,9 +97,13 @@ impl Kind {
     /// Returns the flags that a frame of this kind may carry where both ends have `features`.
     #[inline]
     fn flags(self, features: Features) -> Flags {
+        let only = |feature, flags| if features.contains(feature) { flags } else { Flags::NONE };
+        let (urgent, timed) = (only(Features::URGENT, Flags::URGENT), only(Features::TIMED, Flags::TIMED));
         match self {
-            Kind::Request => Flags::ONCE,
-            Kind::Message | Kind::Event if features.contains(Features::URGENT) => Flags::URGENT,
+            Kind::Request => Flags::ONCE.and(timed),
+            Kind::Reply => timed,
+            Kind::Message => urgent,
+            Kind::Event => urgent.and(timed),
             _ => Flags::NONE,
         }
     }
@@ -122,6 +126,14 @@ impl Flags {
     pub const ONCE: Flags = Flags(1);
     /// The message or event overtook what was queued before it.
     pub const URGENT: Flags = Flags(2);
+    /// The application's octets begin with a [span](crate::span).
+    pub const TIMED: Flags = Flags(4);
+
+    /// Returns the flags of both.
+    #[must_use]
+    pub fn and(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
 
     /// Says whether every flag of `other` is set.
     pub fn contains(self, other: Flags) -> bool {

@@ -3,6 +3,7 @@
 mod head;
 mod reason;
 
+pub(crate) use head::put_timed;
 pub use head::{EventHead, RequestHead, put_event, put_urgent_event};
 pub use reason::{Code, Goodbye, Reason};
 
@@ -32,8 +33,10 @@ impl Features {
     pub const RESUME: Features = Features(1);
     /// Messages and events may have the flag URGENT: they overtook what was queued before them.
     pub const URGENT: Features = Features(2);
+    /// Requests, replies and events may have the flag TIMED: they begin with how long something took.
+    pub const TIMED: Features = Features(4);
     /// Every feature of this end.
-    pub const ALL: Features = Features(3);
+    pub const ALL: Features = Features(7);
     /// No feature.
     pub const NONE: Features = Features(0);
 

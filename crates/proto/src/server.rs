@@ -13,7 +13,8 @@ pub use options::Options;
 
 use crate::fault::Misuse;
 use crate::frame::{self, Header, Kind};
-use crate::handshake::{Code, Reason};
+use crate::handshake::{Code, Features, Reason, put_timed};
+use event::Work;
 use link::State;
 use sessions::{Limits, Sessions};
 use std::time::Duration;
@@ -71,7 +72,13 @@ impl Server {
         let result = match answer {
             Answer::Reply(payload) => {
                 let max_bytes = link.as_ref().map_or(u32::MAX, |link| link.payload_max_bytes);
-                frame::put(out, frame::header(Kind::Reply, ticket.id), &[payload], max_bytes)
+                let header = frame::header(Kind::Reply, ticket.id);
+                match ticket.work {
+                    Work::Took(took) if link.as_ref().is_none_or(|link| link.features.contains(Features::TIMED)) => {
+                        put_timed(out, header, Some(took), [&[], payload], max_bytes)
+                    }
+                    _ => frame::put(out, header, &[payload], max_bytes),
+                }
             }
             Answer::Error(reason) => {
                 put_error(out, ticket.id, &reason);

@@ -10,7 +10,7 @@ pub use shot::Shot;
 
 use crate::hub::{Hub, SourceId};
 use crate::{Backoff, Clock, Endpoint, Outcome};
-use soquete_proto::client::{Client as Core, Event, Options, Request, Verdict};
+use soquete_proto::client::{Client as Core, Event, Options, Request, Timing, Verdict};
 use soquete_proto::fault::Misuse;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub enum News {
         id: u32,
         /// How.
         outcome: Outcome,
+        /// Its course, where it was done and the request said when it was caused.
+        timing: Option<Timing>,
     },
     /// Something happened that a request subscribed to.
     Event {
@@ -46,6 +48,8 @@ pub enum News {
         id: u32,
         /// The application's octets.
         payload: Vec<u8>,
+        /// How long after its cause it happened, where the server says so.
+        lag: Option<Duration>,
     },
 }
 
@@ -137,7 +141,7 @@ impl Outbound {
     pub fn next_outcome(&mut self) -> Option<(u32, Outcome)> {
         loop {
             match self.news.pop_front()? {
-                News::Ended { id, outcome } => return Some((id, outcome)),
+                News::Ended { id, outcome, .. } => return Some((id, outcome)),
                 News::Opened | News::Lost(_) | News::Event { .. } => {}
             }
         }
@@ -175,7 +179,7 @@ impl Outbound {
                 Verdict::NotDone(why) => Outcome::NotDone(self.explained(&why.to_string())),
                 Verdict::Unknown(why) => Outcome::Unknown(self.explained(&why.to_string())),
             };
-            self.news.push_back(News::Ended { id, outcome });
+            self.news.push_back(News::Ended { id, outcome, timing: None });
         }
         if self.wants_connection() {
             self.busy_at = now;
@@ -249,17 +253,17 @@ impl Outbound {
                     self.news.push_back(News::Opened);
                 }
                 Some(Event::Rejected(reason)) => return Err(format!("rejected: {}", reason.text)),
-                Some(Event::Reply { id, payload }) => {
-                    self.news.push_back(News::Ended { id, outcome: Outcome::Done(payload.to_vec()) });
+                Some(Event::Reply { id, payload, timing }) => {
+                    self.news.push_back(News::Ended { id, outcome: Outcome::Done(payload.to_vec()), timing });
                 }
                 Some(Event::Error { id, reason }) => {
                     let text = reason.text.to_owned();
                     let is_not_done = reason.code.is_not_done();
                     let outcome = if is_not_done { Outcome::NotDone(text) } else { Outcome::Unknown(text) };
-                    self.news.push_back(News::Ended { id, outcome });
+                    self.news.push_back(News::Ended { id, outcome, timing: None });
                 }
-                Some(Event::Event { id, payload, .. }) => {
-                    self.news.push_back(News::Event { id, payload: payload.to_vec() });
+                Some(Event::Event { id, head, payload, .. }) => {
+                    self.news.push_back(News::Event { id, payload: payload.to_vec(), lag: head.lag });
                 }
                 // What it took up it still answers; then it closes.
                 Some(Event::Goodbye(_) | Event::Message { .. }) => {}

@@ -154,7 +154,10 @@ fn an_answer_given_while_the_client_is_away_is_there_when_it_is_back() {
     let (mut stream, mut frames) = (served.connect(), Frames::default());
     assert_eq!(greet(&mut stream, &mut frames, key), key);
     stream.write_all(&once(1, b"LATER")).unwrap();
-    assert_eq!(frames.next(&mut stream, |_, content| content == Content::Reply(b"remembered")), Some(true));
+    assert_eq!(
+        frames.next(&mut stream, |_, content| content == Content::Reply { took: None, payload: b"remembered" }),
+        Some(true)
+    );
     assert_eq!(served.log.with(|seen| seen.messages), 1, "it was not asked for twice");
 }
 
@@ -174,7 +177,10 @@ fn an_answer_given_after_the_client_is_back_goes_over_its_new_connection() {
     stream.write_all(&[once(1, b"LATER"), plain(2, b"LED")].concat()).unwrap();
     assert_eq!(frames.next(&mut stream, |header, _| header.id), Some(2));
     responder.reply(b"at last");
-    assert_eq!(frames.next(&mut stream, |_, content| content == Content::Reply(b"at last")), Some(true));
+    assert_eq!(
+        frames.next(&mut stream, |_, content| content == Content::Reply { took: None, payload: b"at last" }),
+        Some(true)
+    );
     assert_eq!(served.log.with(|seen| seen.messages), 2, "the two requests, once each");
 }
 
@@ -209,7 +215,10 @@ fn an_answer_for_a_client_that_left_is_nobody_elses() {
         stale.reply(b"stale");
         fresh.reply(b"fresh");
         assert!(frames.show(&mut stream).contains("Welcome"));
-        assert_eq!(frames.next(&mut stream, |_, content| content == Content::Reply(b"fresh")), Some(true));
+        assert_eq!(
+            frames.next(&mut stream, |_, content| content == Content::Reply { took: None, payload: b"fresh" }),
+            Some(true)
+        );
     }
 }
 
@@ -223,7 +232,10 @@ fn a_late_answer_longer_than_the_client_takes_is_told_so() {
     both.into_iter().zip([11, 10]).for_each(|(responder, len)| responder.reply(&vec![b'.'; len]));
     let said = frames.show(&mut stream);
     assert!(said.contains("ReplyTooLong") && said.contains("11 octets, at most 10"), "{said}");
-    assert_eq!(frames.next(&mut stream, |_, content| content == Content::Reply(&[b'.'; 10])), Some(true));
+    assert_eq!(
+        frames.next(&mut stream, |_, content| content == Content::Reply { took: None, payload: &[b'.'; 10] }),
+        Some(true)
+    );
 }
 
 #[test]

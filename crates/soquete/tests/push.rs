@@ -189,13 +189,13 @@ fn a_client_that_is_kept_open_comes_back_and_hears_of_all_that_in_its_order() {
         assert_eq!(next(&mut pushing, &mut client), News::Opened);
         let id = client.request(Clock::now(), Request::new(b"WATCH")).unwrap();
         let outcome = Outcome::Done(b"OK WATCH".to_vec());
-        assert_eq!(next(&mut pushing, &mut client), News::Ended { id, outcome });
+        assert_eq!(next(&mut pushing, &mut client), News::Ended { id, outcome, timing: None });
         let to = pushing.subscriber(nth);
         for payload in [b"one", b"two"] {
             assert_eq!(pushing.push(to, 1, payload), Pushed::Queued);
         }
         for payload in [b"one", b"two"] {
-            assert_eq!(next(&mut pushing, &mut client), News::Event { id, payload: payload.to_vec() });
+            assert_eq!(next(&mut pushing, &mut client), News::Event { id, payload: payload.to_vec(), lag: None });
         }
         pushing.hub.goodbye("come back", &mut |_: Exchange<'_>| {});
         assert!(matches!(next(&mut pushing, &mut client), News::Lost(_)));

@@ -277,8 +277,13 @@ fn an_event_of_a_long_payload_goes_out_where_nothing_waits() {
         })
         .unwrap();
     }
-    let pushed =
-        hub.push(to.unwrap(), 1, EventHead { seq: 1, missed: 0 }, &vec![0; 100 << 10], &mut |_: Exchange<'_>| {});
+    let pushed = hub.push(
+        to.unwrap(),
+        1,
+        EventHead { seq: 1, missed: 0, lag: None },
+        &vec![0; 100 << 10],
+        &mut |_: Exchange<'_>| {},
+    );
     assert_eq!(pushed, Pushed::Queued);
 }
 

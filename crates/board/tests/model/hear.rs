@@ -14,7 +14,7 @@ impl World {
                     assert_eq!(hops, if self.commands.contains_key(cause.as_str()) { 3 } else { 0 });
                     self.hear_act(action, &sets, &cause, deadline);
                 }
-                Instruction::Reply { ticket, result } => self.hear_reply(ticket, result),
+                Instruction::Reply { ticket, result, .. } => self.hear_reply(ticket, result),
                 Instruction::Notify { watcher: FAST, event, missed } => {
                     assert_eq!((event.seq, missed), (self.heard_seq + 1, 0), "a gap for the fast watcher");
                     let before = self.heard.insert(event.line, event.value).unwrap_or(Value::Unknown);
@@ -31,7 +31,7 @@ impl World {
                     }
                 }
                 Instruction::Leased { .. } => {}
-                Instruction::Deliver { rule, press, step, deadline } => {
+                Instruction::Deliver { rule, press, step, deadline, .. } => {
                     let rule = &mut self.rules[rule.index()];
                     assert!(deadline > self.now, "a late delivery");
                     assert_eq!((rule.front, rule.step), (None, step));

@@ -41,7 +41,8 @@ const CAUSE_MAX_CHARS: usize = 256;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     /// How an action ended on a line.
-    Acted { errand: Errand, line: LineId, outcome: Taken },
+    /// `at` is when it was done, as if its way had taken no time; nothing where the far end does not say what it took.
+    Acted { errand: Errand, line: LineId, outcome: Taken, at: Option<Duration> },
     /// What a line has now, and who changed it.
     Value { line: LineId, value: Value, cause: Cause },
 }
@@ -109,7 +110,14 @@ impl Remotes {
             return there;
         }
         let name = config.name.to_string();
-        let options = Options { name, resume: true, ping_after: PING_AFTER, settle: SETTLE, ..Options::new(SERVICE) };
+        let options = Options {
+            name,
+            resume: true,
+            timed: true,
+            ping_after: PING_AFTER,
+            settle: SETTLE,
+            ..Options::new(SERVICE)
+        };
         let mut client = Outbound::new(at.clone(), options);
         client.keep_open();
         self.fars.push(Far {
@@ -142,6 +150,7 @@ impl Remotes {
             once: true,
             deadline: Some(errand.deadline.unwrap_or(now + WITHIN)),
             hops: errand.hops.saturating_add(1),
+            caused_at: errand.cause.at(),
             ..Request::new(command.as_bytes())
         };
         let lines: Vec<LineId> = sets.iter().map(|(line, _)| *line).collect();
@@ -151,7 +160,7 @@ impl Remotes {
             Ok(id) => drop(far.requests.insert(id, (errand, lines))),
             Err(misuse) => {
                 let outcome = Err(Failure::NotDone(misuse.to_string().into()));
-                self.told.extend(acted(&errand, &lines, &vec![outcome; lines.len()]));
+                self.told.extend(acted(&errand, &lines, &vec![outcome; lines.len()], None));
             }
         }
     }
@@ -200,9 +209,12 @@ impl Remotes {
                     self.lose(nth, &named);
                 }
             }
-            News::Event { id, payload } if far.watch == Some(id) => self.hear_event(nth, &payload),
+            News::Event { id, payload, lag } if far.watch == Some(id) => {
+                // The board counts what is told now as changed now.
+                self.hear_event(nth, &payload, lag.map(|lag| now.saturating_sub(lag)));
+            }
             News::Event { .. } => {}
-            News::Ended { id, outcome } if far.watch == Some(id) || far.ask == Some(id) => {
+            News::Ended { id, outcome, .. } if far.watch == Some(id) || far.ask == Some(id) => {
                 let is_ask = far.ask == Some(id);
                 match outcome {
                     Outcome::Done(payload) if is_ask => self.hear_lines(now, nth, &payload),
@@ -218,22 +230,23 @@ impl Remotes {
                     }
                 }
             }
-            News::Ended { id, outcome } => {
+            News::Ended { id, outcome, timing } => {
                 if let Some((errand, lines)) = far.requests.remove(&id) {
                     let outcomes = self.outcomes(&at, &lines, outcome);
-                    self.told.extend(acted(&errand, &lines, &outcomes));
+                    let at = timing.and_then(|timing| timing.earliest());
+                    self.told.extend(acted(&errand, &lines, &outcomes, at));
                 }
             }
         }
     }
 
-    /// Hears of a change: `LED ON 1732137000123456 tcp://127.0.0.1:44800`.
-    fn hear_event(&mut self, far: usize, payload: &[u8]) {
+    /// Hears of a change, and when its cause was: `LED ON 1732137000123456 tcp://127.0.0.1:44800`.
+    fn hear_event(&mut self, far: usize, payload: &[u8], caused_at: Option<Duration>) {
         let text = String::from_utf8_lossy(payload);
         let mut words = text.splitn(4, ' ');
         let (Some(name), Some(word)) = (words.next(), words.next()) else { return };
         let cause: String = words.nth(1).unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
-        let cause = Cause::from(cause.chars().take(CAUSE_MAX_CHARS).collect::<String>());
+        let cause = Cause::from(cause.chars().take(CAUSE_MAX_CHARS).collect::<String>()).happened_at(caused_at);
         for line in self.called(far, name) {
             self.told.push_back(Told::Value { line, value: value(word), cause: cause.clone() });
         }
@@ -289,7 +302,7 @@ impl Remotes {
                 let stays = !all && (was_sent || errand.is_preset);
                 if !stays {
                     let why = if was_sent { Failure::Unknown(WHY.into()) } else { Failure::NotDone(WHY.into()) };
-                    self.told.extend(acted(errand, lines, &vec![Err(why); lines.len()]));
+                    self.told.extend(acted(errand, lines, &vec![Err(why); lines.len()], None));
                     client.cancel(*id);
                 }
                 stays
@@ -351,9 +364,10 @@ impl Far {
     }
 }
 
-fn acted(errand: &Errand, lines: &[LineId], outcomes: &[Taken]) -> Vec<Told> {
+fn acted(errand: &Errand, lines: &[LineId], outcomes: &[Taken], at: Option<Duration>) -> Vec<Told> {
     let each = lines.iter().zip(outcomes);
-    each.map(|(line, outcome)| Told::Acted { errand: errand.clone(), line: *line, outcome: outcome.clone() }).collect()
+    each.map(|(line, outcome)| Told::Acted { errand: errand.clone(), line: *line, outcome: outcome.clone(), at })
+        .collect()
 }
 
 #[cfg(test)]
@@ -392,7 +406,7 @@ mod tests {
     #[test]
     fn who_changed_a_line_there_is_told_in_bounds_and_without_control_characters() {
         let (mut remotes, ids) = remotes();
-        remotes.hear_event(0, format!("led ON 1 \x1b[2J{}", "x".repeat(1000)).as_bytes());
+        remotes.hear_event(0, format!("led ON 1 \x1b[2J{}", "x".repeat(1000)).as_bytes(), None);
         let cause = format!("[2J{}", "x".repeat(CAUSE_MAX_CHARS - 3));
         assert_eq!(told(&mut remotes), [(ids[0], Value::On, cause)]);
     }
@@ -401,10 +415,10 @@ mod tests {
     fn what_is_no_event_of_ours_is_passed_over() {
         let (mut remotes, ids) = remotes();
         for payload in [&b""[..], b"LED", b" ON", b"\xff\xfe ON 1 x", b"LAMP ON 1 x", b"ON ON ON ON"] {
-            remotes.hear_event(0, payload);
+            remotes.hear_event(0, payload, None);
             assert_eq!(told(&mut remotes), [], "{payload:?}");
         }
-        remotes.hear_event(0, b"LED BLUE 1 x");
+        remotes.hear_event(0, b"LED BLUE 1 x", None);
         assert_eq!(told(&mut remotes), [(ids[0], Value::Unknown, "x".to_owned())]);
     }
 

@@ -46,6 +46,7 @@ impl Process {
             }),
             far: self.front.plant.remotes.status(line.id()),
             by: line.cause().map(|cause| cause.as_str().to_owned()),
+            latency: self.front.plant.wired(line.id()).and_then(|wired| wired.latency.status()),
         }
     }
 
@@ -62,6 +63,7 @@ impl Process {
             unknown: counts.unknown,
             waiting: counts.waiting as u64,
             trouble: self.reports.trouble(rule.id()),
+            latency: self.deliveries.latency_status(rule.id()),
         }
     }
 }

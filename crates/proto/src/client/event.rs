@@ -18,12 +18,16 @@ pub struct Request<'a> {
     pub deadline: Option<Duration>,
     /// How many servers it has passed. Default 0.
     pub hops: u8,
+    /// When what caused it happened, on the clock of `now`. Default unknown. Otherwise its reply comes with a [`Timing`],
+    /// and a server that has the feature TIMED is told how long ago it was when the request goes out, which is never
+    /// before the WELCOME came.
+    pub caused_at: Option<Duration>,
 }
 
 impl<'a> Request<'a> {
     /// Makes a request of topic 0 that may be lost with its connection.
     pub fn new(payload: &'a [u8]) -> Self {
-        Request { topic: 0, payload, once: false, deadline: None, hops: 0 }
+        Request { topic: 0, payload, once: false, deadline: None, hops: 0, caused_at: None }
     }
 }
 
@@ -40,6 +44,8 @@ pub enum Event<'a> {
         id: u32,
         /// The application's octets.
         payload: &'a [u8],
+        /// Its course, where the request said when it was caused.
+        timing: Option<Timing>,
     },
     /// A request was not done, or the server does not know.
     Error {
@@ -71,6 +77,36 @@ pub enum Event<'a> {
     /// The server goes, in order. What it took up it may still answer: read on to the end of the connection while
     /// [`Client::unanswered`](super::Client::unanswered) says that something is worth it.
     Goodbye(Goodbye<'a>),
+}
+
+/// The course of a request that was done, on the clock of the client; only `took` was measured by that of the server.
+///
+/// What it asked for was done not before `sent_at` and `took` have passed, and not after `answered_at`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// When what caused it happened.
+    pub caused_at: Duration,
+    /// When it was first sent, as far as it may have arrived.
+    pub sent_at: Duration,
+    /// When the reply was received.
+    pub answered_at: Duration,
+    /// How long the server, and those behind it, took from its receipt until it was done; nothing where it does not say.
+    pub took: Option<Duration>,
+}
+
+impl Timing {
+    /// Returns when it was done, as near as two clocks that are not compared can say: in the middle of what is possible,
+    /// as if both ways had taken as long as each other. Nothing where the server does not say how long it took.
+    pub fn done_at(&self) -> Option<Duration> {
+        let earliest = self.earliest()?;
+        Some(earliest + self.answered_at.saturating_sub(earliest) / 2)
+    }
+
+    /// Returns before when it was not done: as if the way there took no time. Nothing where the server does not say how
+    /// long it took; never after `answered_at`, whatever the server says.
+    pub fn earliest(&self) -> Option<Duration> {
+        self.took.map(|took| self.sent_at.saturating_add(took).min(self.answered_at))
+    }
 }
 
 /// How a request ended that got no answer.

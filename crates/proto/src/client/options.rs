@@ -22,6 +22,10 @@ pub struct Options {
     /// Whether messages and events of this session may be urgent, where the server knows it too. Default no: an end that
     /// has nothing urgent need not ask for it.
     pub urgent: bool,
+    /// Whether what is told of spans is wanted, where the server knows it too: how old its cause is with a request that
+    /// says when that was, how long the server took with its reply, and with events how long after their causes they were.
+    /// Default no.
+    pub timed: bool,
     /// How long after its deadline a request that was sent may still learn its outcome. Default 1 s; then it is
     /// unknown. A request that was never sent ends at its deadline.
     pub settle: Duration,
@@ -40,6 +44,7 @@ impl Options {
             frame_max_bytes: u32::MAX,
             resume: false,
             urgent: false,
+            timed: false,
             settle: Duration::from_secs(1),
             ping_after: Duration::from_secs(15),
         }

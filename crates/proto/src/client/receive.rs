@@ -1,13 +1,15 @@
 //! What a client hears.
 
 use super::clock::Sample;
-use super::{Client, Event, State, Unanswered, Verdict};
+use super::window::Slot;
+use super::{Client, Event, State, Timing, Unanswered, Verdict};
 use crate::fault::{Fault, Incompatible, Malformed, Misbehaved};
 use crate::field::Fields;
-use crate::frame::{self, Flags, Frame, HEADER_LEN_BYTES, Kind};
+use crate::frame::{self, Flags, Frame, HEADER_LEN_BYTES, Header, Kind};
 use crate::handshake::{
     CONTROL_MAX_BYTES, EventHead, Goodbye, Reason, Resumption, SessionKey, VERSION, Welcome, control,
 };
+use crate::span;
 use std::time::Duration;
 
 impl Client {
@@ -50,7 +52,7 @@ impl Client {
             return None;
         }
         *input = rest;
-        Some(Event::Reply { id, payload })
+        Some(Event::Reply { id, payload, timing: None })
     }
 
     fn take<'a>(&mut self, now: Duration, input: &mut &'a [u8], out: &mut Vec<u8>) -> Result<Option<Event<'a>>, Fault> {
@@ -138,15 +140,17 @@ impl Client {
     fn open<'a>(&mut self, now: Duration, frame: &Frame<'a>, out: &mut Vec<u8>) -> Result<Option<Event<'a>>, Fault> {
         let Frame { header, payload } = *frame;
         let id = header.id;
-        let is_urgent = header.flags.contains(Flags::URGENT);
         Ok(match header.kind {
-            Kind::Reply => self.settle(id)?.map(|()| Event::Reply { id, payload }),
+            Kind::Reply => self.reply(now, frame)?,
             Kind::Error => {
                 let reason = control(frame, Reason::read)?;
-                self.settle(id)?.map(|()| Event::Error { id, reason })
+                self.settle(id)?.map(|_| Event::Error { id, reason })
             }
-            Kind::Event => Some(self.event(id, payload, is_urgent)?),
-            Kind::Message => Some(Event::Message { topic: header.topic, payload, is_urgent }),
+            Kind::Event => Some(self.event(frame)?),
+            Kind::Message => {
+                let is_urgent = header.flags.contains(Flags::URGENT);
+                Some(Event::Message { topic: header.topic, payload, is_urgent })
+            }
             Kind::Ping | Kind::Pong if self.state == State::Leaving => None,
             Kind::Ping => {
                 frame::put(out, frame::header(Kind::Pong, id), &[&0u64.to_le_bytes()], u32::MAX).ok();
@@ -167,20 +171,37 @@ impl Client {
         })
     }
 
-    fn event<'a>(&self, id: u32, payload: &'a [u8], is_urgent: bool) -> Result<Event<'a>, Fault> {
+    fn reply<'a>(&mut self, now: Duration, frame: &Frame<'a>) -> Result<Option<Event<'a>>, Fault> {
+        let mut fields = Fields::new(frame.payload);
+        let malformed = Malformed::Payload { kind: Kind::Reply };
+        let took = span::read_if(&mut fields, frame.header.flags).ok_or(malformed)?;
+        let Some(slot) = self.settle(frame.header.id)? else { return Ok(None) };
+        let timing = if let Slot::Kept(kept) = slot
+            && let Some(caused_at) = kept.caused_at
+        {
+            Some(Timing { caused_at, sent_at: kept.sent_at, answered_at: now, took })
+        } else {
+            None
+        };
+        Ok(Some(Event::Reply { id: frame.header.id, payload: fields.rest(), timing }))
+    }
+
+    fn event<'a>(&self, frame: &Frame<'a>) -> Result<Event<'a>, Fault> {
+        let Header { id, flags, .. } = frame.header;
         if !self.window.knows(id) {
             return Err(Misbehaved::Id { id }.into());
         }
-        let mut fields = Fields::new(payload);
-        let head = EventHead::read(&mut fields).ok_or(Malformed::Payload { kind: Kind::Event })?;
-        Ok(Event::Event { id, head, payload: fields.rest(), is_urgent })
+        let mut fields = Fields::new(frame.payload);
+        let head = EventHead::read(&mut fields, flags).ok_or(Malformed::Payload { kind: Kind::Event })?;
+        Ok(Event::Event { id, head, payload: fields.rest(), is_urgent: flags.contains(Flags::URGENT) })
     }
 
     /// Settles `id`; nothing where its verdict was told already and the answer comes too late.
     #[inline]
-    fn settle(&mut self, id: u32) -> Result<Option<()>, Fault> {
-        if self.window.settle(id).is_some() {
-            return Ok(Some(()));
+    fn settle(&mut self, id: u32) -> Result<Option<Slot>, Fault> {
+        let slot = self.window.settle(id);
+        if slot.is_some() {
+            return Ok(slot);
         }
         if self.window.knows(id) { Ok(None) } else { Err(Misbehaved::Id { id }.into()) }
     }

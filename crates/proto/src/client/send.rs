@@ -5,7 +5,7 @@ use super::window::{Kept, Slot};
 use super::{Client, Request, State, Unanswered, Verdict};
 use crate::fault::Misuse;
 use crate::frame::{self, Flags, Front, Header, Kind};
-use crate::handshake::{Code, Features, Goodbye, Reason, RequestHead, SessionKey};
+use crate::handshake::{Code, Features, Goodbye, Reason, RequestHead, SessionKey, put_timed};
 use std::time::Duration;
 
 impl Client {
@@ -29,6 +29,9 @@ impl Client {
         if self.waiting || !self.has_connection() || self.must_wait(request.once, request.deadline) {
             return Ok(self.queue(now, request, out));
         }
+        if request.caused_at.is_some() {
+            return Ok(self.send_timed(now, request, out));
+        }
         let (slot, flags) = if request.once {
             (Slot::Kept(Box::new(Kept { sent_on: self.connection, ..keep(request) })), Flags::ONCE)
         } else {
@@ -36,9 +39,31 @@ impl Client {
         };
         let id = self.window.push(slot);
         let header = Header { topic: request.topic, flags, ..frame::header(Kind::Request, id) };
-        let head = RequestHead { deadline_us: 0, hops: request.hops, lowest: self.window.lowest() };
+        let head = RequestHead { deadline_us: 0, hops: request.hops, lowest: self.window.lowest(), age: None };
         put(out, header, &[&head.encode(), request.payload]);
         Ok(id)
+    }
+
+    /// Sends a request whose course is to be told. It is kept until it is answered, though it may not be sent again.
+    #[inline(never)]
+    fn send_timed(&mut self, now: Duration, request: Request<'_>, out: &mut Vec<u8>) -> u32 {
+        let id = self.window.push(Slot::Kept(Box::new(keep(request))));
+        let flight = self.flight(now, None);
+        if let Some(kept) = self.window.kept(id) {
+            kept.put(id, &flight, out);
+        }
+        id
+    }
+
+    fn flight(&self, now: Duration, clock: Option<Sample>) -> Flight {
+        Flight {
+            now,
+            connection: self.connection,
+            lowest: self.window.lowest(),
+            clock,
+            is_timed: self.agreed.contains(Features::TIMED),
+            len_max_bytes: Kind::Request.payload_max_bytes(self.payload_max_bytes),
+        }
     }
 
     /// Says whether a request must wait for the WELCOME or a PONG.
@@ -131,7 +156,7 @@ impl Client {
     /// a PONG brings, up to the first that must wait for it.
     pub(super) fn send_kept(&mut self, now: Duration, clock: Option<Sample>, out: &mut Vec<u8>) {
         self.waiting = false;
-        let (connection, lowest, resume) = (self.connection, self.window.lowest(), self.options.resume);
+        let (connection, resume, flight) = (self.connection, self.options.resume, self.flight(now, clock));
         let payload_max_bytes = self.payload_max_bytes as usize;
         let mut too_long = Vec::new();
         for (id, kept) in self.window.kept_mut().filter(|(_, kept)| kept.sent_on != connection) {
@@ -148,7 +173,7 @@ impl Client {
                 too_long.extend(is_new.then_some(id));
                 continue;
             }
-            kept.put(id, connection, lowest, clock, out);
+            kept.put(id, &flight, out);
         }
         for id in too_long {
             self.end(id, Verdict::NotDone(Unanswered::TooLong));
@@ -162,16 +187,35 @@ impl Client {
     }
 }
 
+/// What is the same for all requests that go out together.
+struct Flight {
+    now: Duration,
+    connection: u32,
+    lowest: u32,
+    /// There where one of them has a deadline.
+    clock: Option<Sample>,
+    /// Whether the server takes spans.
+    is_timed: bool,
+    /// The longest payload of a frame, its head included.
+    len_max_bytes: u32,
+}
+
 impl Kept {
-    /// Sends it over `connection`; with a deadline, `clock` is there.
-    fn put(&mut self, id: u32, connection: u32, lowest: u32, clock: Option<Sample>, out: &mut Vec<u8>) {
+    /// Sends it.
+    fn put(&mut self, id: u32, flight: &Flight, out: &mut Vec<u8>) {
+        let Flight { now, connection, lowest, clock, is_timed, len_max_bytes } = *flight;
         self.sent_before = self.sent_on != 0;
+        if self.sent_on == 0 {
+            self.sent_at = now;
+        }
         self.sent_on = connection;
+        let age = self.caused_at.filter(|_| is_timed).map(|caused_at| now.saturating_sub(caused_at));
         let deadline_us = self.deadline.zip(clock).map_or(0, |(deadline, clock)| clock.on_server_clock(deadline));
         let flags = if self.once { Flags::ONCE } else { Flags::NONE };
         let header = Header { topic: self.topic, flags, ..frame::header(Kind::Request, id) };
-        let head = RequestHead { deadline_us, hops: self.hops, lowest };
-        put(out, header, &[&head.encode(), &self.payload]);
+        let head = RequestHead { deadline_us, hops: self.hops, lowest, age };
+        let appended = put_timed(out, header, age, [&head.encode(), &self.payload], len_max_bytes);
+        debug_assert!(appended.is_ok(), "a payload whose length was checked");
         if self.cancelled {
             put(out, frame::header(Kind::Cancel, id), &[]);
         }
@@ -184,8 +228,10 @@ fn keep(request: Request<'_>) -> Kept {
         once: request.once,
         hops: request.hops,
         deadline: request.deadline,
+        caused_at: request.caused_at,
         payload: request.payload.into(),
         sent_on: 0,
+        sent_at: Duration::ZERO,
         sent_before: false,
         cancelled: false,
     }

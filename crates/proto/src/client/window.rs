@@ -14,10 +14,13 @@ pub(crate) struct Kept {
     pub(crate) once: bool,
     pub(crate) hops: u8,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) caused_at: Option<Duration>,
     pub(crate) payload: Box<[u8]>,
     /// The connection it was sent over last, counted from 1; 0 where it was not sent at all, or the server has said
     /// that it took up nothing of it.
     pub(crate) sent_on: u32,
+    /// When it was sent first, while `sent_on` is not 0.
+    pub(crate) sent_at: Duration,
     /// Whether it was sent over an earlier connection than that, too, and may have been taken up there.
     pub(crate) sent_before: bool,
     /// Whether it was taken back after it was sent.

@@ -3,8 +3,10 @@
 use crate::fault::Misuse;
 use crate::field::Fields;
 use crate::frame::{self, Flags, Header, Kind};
+use crate::span;
+use std::time::Duration;
 
-/// What a REQUEST's payload begins with: thirteen octets.
+/// What a REQUEST's payload begins with: thirteen octets, and a span where it is TIMED.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestHead {
     /// From when on it must not be done, on the server's session clock in microseconds; 0 for never.
@@ -13,15 +15,21 @@ pub struct RequestHead {
     pub hops: u8,
     /// The lowest id that the client has no answer to and still wants one; the server may forget those below.
     pub lowest: u32,
+    /// How long ago what caused it happened when it was sent, where the client knows and both ends have the feature TIMED;
+    /// whole microseconds, up to 71 minutes.
+    pub age: Option<Duration>,
 }
 
-/// What an EVENT's payload begins with: twelve octets.
+/// What an EVENT's payload begins with: twelve octets, and a span where it is TIMED.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventHead {
     /// The number of the event.
     pub seq: u64,
     /// How many events before it this subscriber missed.
     pub missed: u32,
+    /// How long after what caused it it happened, where its sender knows and both ends have the feature TIMED; whole
+    /// microseconds, up to 71 minutes.
+    pub lag: Option<Duration>,
 }
 
 impl RequestHead {
@@ -30,11 +38,13 @@ impl RequestHead {
     /// The same, as the header counts.
     pub(crate) const LEN_U32: u32 = 13;
 
-    pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        Some(RequestHead { deadline_us: fields.u64()?, hops: fields.u8()?, lowest: fields.u32()? })
+    #[inline]
+    pub(crate) fn read(fields: &mut Fields<'_>, flags: Flags) -> Option<Self> {
+        let (deadline_us, hops, lowest) = (fields.u64()?, fields.u8()?, fields.u32()?);
+        Some(RequestHead { deadline_us, hops, lowest, age: span::read_if(fields, flags)? })
     }
 
-    /// Returns it as it goes over the wire.
+    /// Returns it as it goes over the wire, without its span.
     pub fn encode(self) -> [u8; Self::LEN_BYTES] {
         let mut octets = [0; Self::LEN_BYTES];
         octets[0..8].copy_from_slice(&self.deadline_us.to_le_bytes());
@@ -50,11 +60,11 @@ impl EventHead {
     /// The same, as the header counts.
     pub(crate) const LEN_U32: u32 = 12;
 
-    pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        Some(EventHead { seq: fields.u64()?, missed: fields.u32()? })
+    pub(crate) fn read(fields: &mut Fields<'_>, flags: Flags) -> Option<Self> {
+        Some(EventHead { seq: fields.u64()?, missed: fields.u32()?, lag: span::read_if(fields, flags)? })
     }
 
-    /// Returns it as it goes over the wire.
+    /// Returns it as it goes over the wire, without its span.
     pub fn encode(self) -> [u8; Self::LEN_BYTES] {
         let mut octets = [0; Self::LEN_BYTES];
         octets[0..8].copy_from_slice(&self.seq.to_le_bytes());
@@ -63,7 +73,7 @@ impl EventHead {
     }
 }
 
-/// Appends an EVENT of the subscription that request `id` made.
+/// Appends an EVENT of the subscription that request `id` made; without its span where that makes it too long.
 ///
 /// # Errors
 /// [`Misuse::Oversize`] for a `payload` above `payload_max_bytes`; nothing is appended then.
@@ -93,6 +103,24 @@ pub fn put_urgent_event(
     put(out, header, head, payload, payload_max_bytes)
 }
 
+/// Appends a frame whose application's octets begin with a span; without it where there is none, or no room for it.
+pub(crate) fn put_timed(
+    out: &mut Vec<u8>,
+    header: Header,
+    span: Option<Duration>,
+    [head, payload]: [&[u8]; 2],
+    max_bytes: u32,
+) -> Result<(), Misuse> {
+    if let Some(span) = span {
+        let timed = Header { flags: header.flags.and(Flags::TIMED), ..header };
+        let put = frame::put(out, timed, &[head, &span::encode(span), payload], max_bytes);
+        if put.is_ok() {
+            return put;
+        }
+    }
+    frame::put(out, header, &[head, payload], max_bytes)
+}
+
 fn put(out: &mut Vec<u8>, header: Header, head: EventHead, payload: &[u8], max_bytes: u32) -> Result<(), Misuse> {
-    frame::put(out, header, &[&head.encode(), payload], Kind::Event.payload_max_bytes(max_bytes))
+    put_timed(out, header, head.lag, [&head.encode(), payload], Kind::Event.payload_max_bytes(max_bytes))
 }

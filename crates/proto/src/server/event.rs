@@ -13,6 +13,29 @@ pub struct Ticket {
     pub(super) serial: u64,
     /// The session that remembers the answer; 0 where none does.
     pub(super) session: u64,
+    pub(super) work: Work,
+}
+
+/// How long a request took, as far as its client wants to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Work {
+    /// It does not.
+    #[default]
+    Untold,
+    /// It arrived then.
+    Since(Duration),
+    /// It took so long.
+    Took(Duration),
+}
+
+impl Ticket {
+    /// Says when what the request asks for was done, on the clock of `now`: its reply tells a client that said how old its
+    /// cause is how long that took. To be called before the reply; without it the reply tells nothing.
+    pub fn done_at(&mut self, at: Duration) {
+        if let Work::Since(arrived_at) = self.work {
+            self.work = Work::Took(at.saturating_sub(arrived_at));
+        }
+    }
 }
 
 /// A request to answer.
@@ -26,6 +49,9 @@ pub struct Request<'a> {
     pub deadline: Option<Duration>,
     /// How many servers it has passed.
     pub hops: u8,
+    /// When what caused it happened, on the caller's clock and as if it had been on its way for no time; nothing where the
+    /// client does not say.
+    pub caused_at: Option<Duration>,
     /// The application's octets.
     pub payload: &'a [u8],
 }

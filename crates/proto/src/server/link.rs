@@ -81,6 +81,11 @@ impl Link {
         self.features.contains(Features::URGENT)
     }
 
+    /// Says whether the client wants to hear how long events came after their causes: both ends have the feature.
+    pub fn takes_spans(&self) -> bool {
+        self.features.contains(Features::TIMED)
+    }
+
     /// Returns the longest payload of a reply, an event or a message that the client takes, in octets.
     pub fn payload_max_bytes(&self) -> u32 {
         self.payload_max_bytes

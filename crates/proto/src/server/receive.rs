@@ -1,5 +1,6 @@
 //! What a server hears.
 
+use super::event::Work;
 use super::link::State;
 use super::sessions::{Admission, Holder};
 use super::{Event, Link, Request, Server, Ticket, put_control, put_error};
@@ -12,6 +13,7 @@ use crate::handshake::{
 };
 use crate::id::is_before;
 use crate::opening;
+use crate::span::SPAN_LEN_BYTES;
 use std::time::Duration;
 
 impl Server {
@@ -116,7 +118,8 @@ impl Server {
         }
         self.links += 1;
         link.serial = self.links;
-        let offered = if self.options.resume { Features::ALL } else { Features::URGENT };
+        let resume = Features::RESUME.only_if(self.options.resume);
+        let offered = resume.and(Features::URGENT).and(Features::TIMED);
         let features = hello.features.common(offered);
         let (resumption, session) = if features.contains(Features::RESUME) {
             let holder = Holder { key: link.key, serial: link.serial };
@@ -214,11 +217,13 @@ impl Server {
             return Err(Misbehaved::Id { id }.into());
         }
         let mut fields = Fields::new(frame.payload);
-        let head = RequestHead::read(&mut fields).ok_or(Malformed::Payload { kind: Kind::Request })?;
+        let flags = frame.header.flags;
+        let head = RequestHead::read(&mut fields, flags).ok_or(Malformed::Payload { kind: Kind::Request })?;
         link.last_id = id;
-        let once = frame.header.flags.contains(Flags::ONCE) && link.features.contains(Features::RESUME);
+        let once = flags.contains(Flags::ONCE) && link.features.contains(Features::RESUME);
         let session = if once { link.session } else { 0 };
-        let ticket = Ticket { id, link: link.key, serial: link.serial, session };
+        let work = if head.age.is_some() { Work::Since(now) } else { Work::Untold };
+        let ticket = Ticket { id, link: link.key, serial: link.serial, session, work };
         if once && !self.admit(&ticket, head.lowest, link, out) {
             return Ok(None);
         }
@@ -229,8 +234,9 @@ impl Server {
             Reason { code: Code::Busy, text: "too many requests unanswered" }
         } else {
             link.in_flight += 1;
-            let payload = fields.rest();
-            return Ok(Some(Request { ticket, topic: frame.header.topic, deadline, hops: head.hops, payload }));
+            let (topic, payload) = (frame.header.topic, fields.rest());
+            let caused_at = head.age.map(|age| now.saturating_sub(age));
+            return Ok(Some(Request { ticket, topic, deadline, hops: head.hops, caused_at, payload }));
         };
         put_error(out, id, &error);
         if session != 0 {
@@ -245,10 +251,7 @@ impl Server {
         let reason = match self.sessions.admit(ticket.session, ticket.id, lowest) {
             Admission::Act => return true,
             Admission::Pending => return false,
-            Admission::Answered(frame) if fits(frame, link) => {
-                out.extend_from_slice(frame);
-                return false;
-            }
+            Admission::Answered(frame) if put_again(frame, link, out) => return false,
             Admission::Answered(frame) => {
                 too_long = format!("{} octets", frame.len() - HEADER_LEN_BYTES);
                 Reason { code: Code::ReplyTooLong, text: &too_long }
@@ -262,9 +265,17 @@ impl Server {
     }
 }
 
-/// Says whether the client takes a frame that was remembered while it was away.
-fn fits(answer: &[u8], link: &Link) -> bool {
-    frame::take_within(&mut &*answer, link.payload_max_bytes).is_ok()
+/// Sends a frame that was remembered while the client was away, if it takes it; without a span where that is too much.
+fn put_again(answer: &[u8], link: &Link, out: &mut Vec<u8>) -> bool {
+    if frame::take_agreed(&mut &*answer, link.payload_max_bytes, link.features).is_ok() {
+        out.extend_from_slice(answer);
+        return true;
+    }
+    let Ok(Some(Frame { header, payload })) = frame::take(&mut &*answer, u32::MAX) else { return false };
+    let Some(payload) = payload.get(SPAN_LEN_BYTES..).filter(|_| header.flags.contains(Flags::TIMED)) else {
+        return false;
+    };
+    frame::put(out, frame::header(header.kind, header.id), &[payload], link.payload_max_bytes).is_ok()
 }
 
 fn code_of(fault: &Fault) -> Code {

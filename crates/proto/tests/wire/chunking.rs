@@ -66,10 +66,22 @@ impl<C: Fn(usize) -> bool> Conversation<C> {
                 _ => server.reply(request.ticket, request.payload, link, to_client).unwrap(),
             }
             if request.payload == b"WATCH" {
-                put_event(to_client, request.ticket.id, EventHead { seq: 1, missed: 0 }, b"LED ON 1 start", 99)
-                    .unwrap();
-                put_urgent_event(to_client, request.ticket.id, EventHead { seq: 2, missed: 0 }, b"LED OFF 2", 99)
-                    .unwrap();
+                put_event(
+                    to_client,
+                    request.ticket.id,
+                    EventHead { seq: 1, ..EventHead::default() },
+                    b"LED ON 1 start",
+                    99,
+                )
+                .unwrap();
+                put_urgent_event(
+                    to_client,
+                    request.ticket.id,
+                    EventHead { seq: 2, ..EventHead::default() },
+                    b"LED OFF 2",
+                    99,
+                )
+                .unwrap();
             }
         }
         self.at_server.kept = input.to_vec();

@@ -90,7 +90,7 @@ fn content(content: &Content<'_>) -> String {
             session(welcome.session),
             welcome.name
         ),
-        Content::Message(payload) | Content::Reply(payload) => format!(", {:?}", text(payload)),
+        Content::Message(payload) | Content::Reply { payload, .. } => format!(", {:?}", text(payload)),
         Content::Request { head, payload } => {
             format!(", deadline {}, hops {}, lowest {}, {:?}", head.deadline_us, head.hops, head.lowest, text(payload))
         }

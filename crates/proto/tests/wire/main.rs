@@ -16,6 +16,7 @@ mod noise;
 mod path;
 mod python;
 mod server_end;
+mod timed;
 mod transcript;
 mod urgent;
 mod vectors;

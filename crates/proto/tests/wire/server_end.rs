@@ -12,7 +12,7 @@ fn board() -> Served {
 
 fn raw_request(id: u32, out: &mut Vec<u8>) {
     let header = Header { flags: Flags::ONCE, ..frame::header(Kind::Request, id) };
-    let head = RequestHead { deadline_us: 0, hops: 0, lowest: 1 };
+    let head = RequestHead { lowest: 1, ..RequestHead::default() };
     frame::put(out, header, &[&head.encode(), b"LED"], 99).unwrap();
 }
 

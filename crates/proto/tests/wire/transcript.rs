@@ -110,7 +110,7 @@ fn a_watch_is_a_request_whose_id_its_events_carry() {
     dialogue.ends.answer(b"OK WATCH");
     for (seq, missed) in [(41, 0), (45, 3)] {
         let event = b"LED ON 1767225600000000 text 127.0.0.1:40312";
-        put_event(&mut dialogue.ends.to_client, id, EventHead { seq, missed }, event, 4096).unwrap();
+        put_event(&mut dialogue.ends.to_client, id, EventHead { seq, missed, lag: None }, event, 4096).unwrap();
     }
     dialogue.hear();
     dialogue.ends.client.cancel(id, &mut dialogue.ends.to_server);

@@ -28,7 +28,8 @@ fn both_ends_say_what_is_urgent_where_the_client_offers_it() {
         say_urgently(&mut ends, b"STOP");
         assert_eq!(ends.serve(), ["urgent message 4 STOP", "request 1 WATCH"]);
         ends.answer(b"OK WATCH");
-        put_urgent_event(&mut ends.to_client, watch, EventHead { seq: 1, missed: 0 }, b"LED OFF", 99).unwrap();
+        put_urgent_event(&mut ends.to_client, watch, EventHead { seq: 1, ..EventHead::default() }, b"LED OFF", 99)
+            .unwrap();
         assert_eq!(ends.hear(), ["reply 1 OK WATCH", "urgent event 1 seq 1 missed 0 LED OFF"]);
     }
 }

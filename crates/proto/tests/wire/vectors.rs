@@ -11,6 +11,7 @@ use soquete_proto::handshake::{
 use soquete_proto::opening::{self, OPENING};
 use std::fmt::Debug;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// One entry of the file.
 struct Entry(Value);
@@ -37,6 +38,10 @@ impl Entry {
 
     fn large<T: FromStr<Err: Debug>>(&self, field: &str) -> T {
         self.text(field).parse().unwrap()
+    }
+
+    fn span(&self, field: &str) -> Option<Duration> {
+        self.0.get(field).map(|_| Duration::from_micros(self.small(field)))
     }
 
     fn key(&self) -> SessionKey {
@@ -88,13 +93,15 @@ impl Entry {
                     deadline_us: self.large("deadline_us"),
                     hops: self.small("hops"),
                     lowest: self.small("lowest"),
+                    age: self.span("age_us"),
                 },
                 payload,
             },
-            "REPLY" => Content::Reply(payload),
+            "REPLY" => Content::Reply { took: self.span("took_us"), payload },
             "ERROR" => Content::Error(self.reason()),
             "EVENT" => {
-                Content::Event { head: EventHead { seq: self.large("seq"), missed: self.small("missed") }, payload }
+                let (seq, missed) = (self.large("seq"), self.small("missed"));
+                Content::Event { head: EventHead { seq, missed, lag: self.span("lag_us") }, payload }
             }
             "CANCEL" => Content::Cancel,
             "PING" => Content::Ping,
@@ -136,6 +143,9 @@ fn every_frame_decodes_to_what_it_means_and_encodes_to_the_same_octets() {
             0 => Flags::NONE,
             1 => Flags::ONCE,
             2 => Flags::URGENT,
+            4 => Flags::TIMED,
+            5 => Flags::ONCE.and(Flags::TIMED),
+            6 => Flags::URGENT.and(Flags::TIMED),
             other => panic!("flags {other}"),
         };
         let header = Header { flags, topic: entry.small("topic"), ..frame::header(said.kind(), entry.small("id")) };

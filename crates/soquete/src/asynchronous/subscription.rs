@@ -87,15 +87,15 @@ mod tests {
     #[test]
     fn what_a_slow_listener_missed_is_counted_in_what_it_gets_next() {
         let (mut feed, mut events) = channel();
-        let head = |seq| EventHead { seq, missed: 0 };
+        let head = |seq| EventHead { seq, missed: 0, lag: None };
         for seq in 0..EVENTS_MAX as u64 + 2 {
             feed.put(head(seq), b"x", false);
         }
-        feed.put(EventHead { seq: 2_000, missed: 5 }, b"x", false);
+        feed.put(EventHead { seq: 2_000, missed: 5, lag: None }, b"x", false);
         for seq in 0..EVENTS_MAX as u64 {
             assert_eq!(events.try_recv().map(|event| event.head), Ok(head(seq)));
         }
         feed.put(head(2_001), b"x", true);
-        assert_eq!(events.try_recv().map(|event| event.head), Ok(EventHead { seq: 2_001, missed: 8 }));
+        assert_eq!(events.try_recv().map(|event| event.head), Ok(EventHead { seq: 2_001, missed: 8, lag: None }));
     }
 }

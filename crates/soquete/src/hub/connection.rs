@@ -18,7 +18,7 @@ pub(super) use wire::Wire;
 
 use rustix::io::Errno;
 use soquete_proto::frame::{self, Front};
-use soquete_proto::handshake::Code;
+use soquete_proto::handshake::{Code, EventHead};
 use soquete_proto::lines;
 use soquete_proto::opening::Language;
 use soquete_proto::server::Link;
@@ -420,6 +420,12 @@ impl Connection {
     /// Returns the longest payload that the client of a connection of frames takes.
     pub(super) fn payload_max_bytes(&self) -> Option<u32> {
         if let Codec::Frames(link) = &self.codec { Some(link.payload_max_bytes()) } else { None }
+    }
+
+    /// Returns what an event begins with over it: without its lag where the client wants none.
+    pub(super) fn event_head(&self, head: EventHead) -> EventHead {
+        let takes_spans = matches!(&self.codec, Codec::Frames(link) if link.takes_spans());
+        EventHead { lag: head.lag.filter(|_| takes_spans), ..head }
     }
 
     /// Says whether events to it may overtake.

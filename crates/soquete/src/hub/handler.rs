@@ -80,6 +80,9 @@ pub struct Exchange<'a> {
     pub deadline: Option<Duration>,
     /// How many servers it has passed.
     pub hops: u8,
+    /// When what caused it happened, on the clock of [`crate::Clock`] and as if it had been on its way for no time; nothing
+    /// where the client does not say, and in text and raw.
+    pub caused_at: Option<Duration>,
     /// The language it came in.
     pub tongue: Tongue,
     /// Where it came from.
@@ -144,6 +147,14 @@ impl Exchange<'_> {
     /// Says whether an answer is wanted.
     pub fn wants_answer(&self) -> bool {
         !matches!(self.way, Way::None { .. })
+    }
+
+    /// Says when what it asks for was done, on the clock of [`crate::Clock`]. A client that has told when it was caused, in
+    /// frames, is told with the reply how long that took; any other is not.
+    pub fn done_at(&mut self, at: Duration) {
+        if let Way::Frames { ticket, .. } = &mut self.way {
+            ticket.done_at(at);
+        }
     }
 
     /// Answers with `payload`; in text LF is put behind it. Where none is wanted, it goes nowhere.

@@ -7,6 +7,7 @@ use soquete_proto::server::{Answer, Ticket};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// An answer under way to the loop.
 #[derive(Debug)]
@@ -124,6 +125,11 @@ impl Responder {
     /// Returns the connection that waits for the answer.
     pub fn connection(&self) -> ConnectionId {
         self.connection
+    }
+
+    /// Says when what it answers was done; as [`Exchange::done_at`](super::Exchange::done_at).
+    pub fn done_at(&mut self, at: Duration) {
+        self.ticket.iter_mut().for_each(|ticket| ticket.done_at(at));
     }
 
     /// Answers with `payload`. A client that has gone by then is no error; one that resumes its session gets it.

@@ -27,6 +27,9 @@ pub enum Pushed {
 
 impl Hub {
     /// Sends an event to the subscription that request `id` of a connection made; in text, a line, without its LF.
+    ///
+    /// The lag of its head is told to a client that wants to hear it ([`timed`](soquete_proto::client::Options::timed)), and
+    /// to no other.
     pub fn push<H: Handler>(
         &mut self,
         to: ConnectionId,
@@ -48,7 +51,7 @@ impl Hub {
                 lent.out.push(b'\n');
                 return Ok(());
             };
-            put_event(lent.out, id, head, payload, max_bytes)
+            put_event(lent.out, id, connection.event_head(head), payload, max_bytes)
         })
     }
 
@@ -76,7 +79,9 @@ impl Hub {
             connection.is_lagging = true;
             return Pushed::Full;
         }
-        self.gather(to, handler, |connection, lent| connection.put_urgent(id, head, payload, lent))
+        self.gather(to, handler, |connection, lent| {
+            connection.put_urgent(id, connection.event_head(head), payload, lent)
+        })
     }
 
     /// Has an event gathered for a connection that is there, and sends it.

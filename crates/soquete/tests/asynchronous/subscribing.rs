@@ -30,7 +30,7 @@ fn serve_events(
                 match events.try_recv() {
                     Ok(event) => {
                         let (to, id) = handler.latest.unwrap();
-                        let head = EventHead { seq, missed: 0 };
+                        let head = EventHead { seq, missed: 0, lag: None };
                         while hub.push(to, id, head, &event, &mut handler) == Pushed::Full {
                             hub.turn(Some(Duration::from_millis(1)), &mut handler).unwrap();
                         }

@@ -65,7 +65,7 @@ impl Drop for Feed {
 }
 
 fn push(hub: &mut Hub, (to, id): (ConnectionId, u32), seq: u64, payload: &[u8]) -> Pushed {
-    hub.push(to, id, EventHead { seq, missed: 0 }, payload, &mut |_: Exchange<'_>| {})
+    hub.push(to, id, EventHead { seq, missed: 0, lag: None }, payload, &mut |_: Exchange<'_>| {})
 }
 
 fn subscribe(endpoint: &Endpoint, feed: &Feed) -> (Client, (ConnectionId, u32)) {
@@ -120,7 +120,7 @@ fn urgent_events_overtake_what_was_not_sent_and_are_bounded() {
     let urgent = feed.have(move |hub| {
         let mut urgent = 0;
         let mut put = |seq| {
-            let head = EventHead { seq, missed: 0 };
+            let head = EventHead { seq, missed: 0, lag: None };
             hub.push_urgent(to.0, to.1, head, &[b'!'; 1_000], &mut |_: Exchange<'_>| {}) == Pushed::Queued
         };
         while urgent < 1_000 && put(1_000 + urgent) {

@@ -127,7 +127,10 @@ fn a_half_close_waits_for_answers_that_come_late() {
         .join()
         .unwrap();
     assert_eq!(text_to_end(&mut text), "at last\nOK LED ON\nOK\n");
-    assert_eq!(read.next(&mut frames, |_, content| content == Content::Reply(b"at last")), Some(true));
+    assert_eq!(
+        read.next(&mut frames, |_, content| content == Content::Reply { took: None, payload: b"at last" }),
+        Some(true)
+    );
     assert_eq!(read.show(&mut frames), "the end");
     assert_eq!(served.log.commands(), ["LED OFF", "LED ON"]);
 }
@@ -193,7 +196,10 @@ fn a_connection_whose_session_went_elsewhere_ends_when_its_last_answer_is_given(
     assert!(frames.show(&mut old).contains("the session goes on over another connection"));
 
     responder.reply(b"at last");
-    assert_eq!(new_frames.next(&mut new, |_, content| content == Content::Reply(b"at last")), Some(true));
+    assert_eq!(
+        new_frames.next(&mut new, |_, content| content == Content::Reply { took: None, payload: b"at last" }),
+        Some(true)
+    );
     assert_eq!(frames.show(&mut old), "the end", "nothing more is to be said over it");
 }
 

@@ -121,7 +121,10 @@ fn a_frame_octet_by_octet_is_one_frame() {
     }
     let mut frames = Frames::default();
     assert!(frames.show(&mut stream).contains("Welcome"));
-    assert_eq!(frames.next(&mut stream, |_, content| content == Content::Reply(b"OK LED ON")), Some(true));
+    assert_eq!(
+        frames.next(&mut stream, |_, content| content == Content::Reply { took: None, payload: b"OK LED ON" }),
+        Some(true)
+    );
     assert_eq!(served.log.commands(), ["LED ON"]);
 }
 
@@ -178,7 +181,10 @@ fn a_reply_longer_than_the_client_takes_is_an_error_and_the_session_goes_on() {
     assert!(frames.show(&mut stream).contains("Welcome"));
     let said = frames.show(&mut stream);
     assert!(said.contains("ReplyTooLong") && said.contains("101 octets, at most 100"), "{said}");
-    assert_eq!(frames.next(&mut stream, |_, content| content == Content::Reply(&[b'.'; 100])), Some(true));
+    assert_eq!(
+        frames.next(&mut stream, |_, content| content == Content::Reply { took: None, payload: &[b'.'; 100] }),
+        Some(true)
+    );
     assert_eq!(frames.next(&mut stream, |header, _| header.id), Some(3));
 }
 
@@ -186,7 +192,7 @@ fn a_reply_longer_than_the_client_takes_is_an_error_and_the_session_goes_on() {
 fn a_deadline_that_has_passed_is_told_and_nothing_is_done() {
     let served = serve();
     let mut stream = served.connect();
-    let late = RequestHead { deadline_us: 1, hops: 0, lowest: 1 };
+    let late = RequestHead { deadline_us: 1, hops: 0, lowest: 1, age: None };
     stream.write_all(&[greeting(), request(1, b"LED ON", Flags::NONE, late)].concat()).unwrap();
     let mut frames = Frames::default();
     assert!(frames.show(&mut stream).contains("Welcome"));

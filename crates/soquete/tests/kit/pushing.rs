@@ -64,10 +64,10 @@ impl Pushing {
     }
 
     pub fn push(&mut self, (to, id): (ConnectionId, u32), seq: u64, payload: &[u8]) -> Pushed {
-        self.hub.push(to, id, EventHead { seq, missed: 0 }, payload, &mut |_: Exchange<'_>| {})
+        self.hub.push(to, id, EventHead { seq, missed: 0, lag: None }, payload, &mut |_: Exchange<'_>| {})
     }
 
     pub fn push_urgent(&mut self, (to, id): (ConnectionId, u32), seq: u64, payload: &[u8]) -> Pushed {
-        self.hub.push_urgent(to, id, EventHead { seq, missed: 0 }, payload, &mut |_: Exchange<'_>| {})
+        self.hub.push_urgent(to, id, EventHead { seq, missed: 0, lag: None }, payload, &mut |_: Exchange<'_>| {})
     }
 }

@@ -73,7 +73,7 @@ fn subscribe<S: Subscribe + Send + 'static, T: Send + 'static>(
     hearing.join().unwrap()
 }
 
-const HEAD: EventHead = EventHead { seq: 5, missed: 0 };
+const HEAD: EventHead = EventHead { seq: 5, missed: 0, lag: None };
 
 fn nothing(_: Exchange<'_>) {}
 

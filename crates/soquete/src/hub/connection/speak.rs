@@ -167,6 +167,7 @@ impl Connection {
             topic: 0,
             deadline: None,
             hops: 0,
+            caused_at: None,
             tongue,
             peer: &self.peer,
             name: &self.name,
@@ -204,7 +205,8 @@ impl Connection {
                     return self.refuse(fault.to_string());
                 }
             };
-            let (deadline, hops) = request.map_or((None, 0), |request| (request.deadline, request.hops));
+            let (deadline, hops, caused_at) =
+                request.map_or((None, 0, None), |request| (request.deadline, request.hops, request.caused_at));
             let way = match request {
                 Some(request) => Way::Frames { core, link, out: lent.out, ticket: request.ticket },
                 None => Way::None { is_urgent },
@@ -214,6 +216,7 @@ impl Connection {
                 topic,
                 deadline,
                 hops,
+                caused_at,
                 tongue: Tongue::Frames,
                 peer: &self.peer,
                 name: &self.name,
