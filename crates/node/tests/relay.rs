@@ -413,3 +413,54 @@ fn who_asks_over_datagrams_is_a_peer_and_who_sent_one_is_not() {
     assert!(status(&mut client).peers[0].starts_with("asker (udp://127.0.0.1:"));
     drop(board);
 }
+
+/// Presses a button whose LED is behind a relay; returns what board, relay and button then tell of themselves.
+fn pressed_through_a_relay(watched: &mut Vec<Duration>) -> [ProcessStatus; 3] {
+    let [far, near] = [endpoint(), endpoint()];
+    let (c, far_control) = start_with_control(board(&far));
+    let (b, near_control) = start_with_control(relay(&near, &far));
+    wait_for(&b, "LED OFF");
+    let mut config = process("button_process", &endpoint());
+    add(&mut config, "KEY", LineKind::Virtual(Direction::Input));
+    let mut rule = RuleConfig::new("KEY".parse().unwrap(), Trigger::Press, "LED TOGGLE");
+    (rule.to, rule.within) = (vec![near.clone()], PATIENCE);
+    config.rules.push(rule);
+    let (a, control) = start_with_control(config);
+    let mut options = ClientOptions { timeout: Some(PATIENCE), ..ClientOptions::frames("board") };
+    if let soquete::ClientFraming::Frames(frames) = &mut options.framing {
+        frames.timed = true;
+    }
+    let mut watch = Client::connect(&b.endpoint, options).unwrap();
+    assert_eq!(ask(&mut watch, "WATCH"), "OK WATCH");
+    let mut client = control_of(&control);
+    for presses in 1..=3 {
+        assert_eq!(ask(&mut client, "PRESS KEY"), "OK PRESS KEY");
+        let Received::Event { head, .. } = watch.receive().unwrap() else { panic!("no event") };
+        watched.extend(head.lag);
+        let begun = Clock::now();
+        while status(&mut client).rules[0].done < presses {
+            assert!(Clock::now() < begun + PATIENCE, "press {presses} does not end");
+        }
+    }
+    let told = [far_control, near_control, control].map(|control| status(&mut control_of(&control)));
+    drop((a, b, c));
+    told
+}
+
+#[test]
+fn how_long_it_took_adds_up_over_a_relay_without_its_ways() {
+    let mut watched = Vec::new();
+    let [far, near, button] = pressed_through_a_relay(&mut watched);
+    let led = |process: &ProcessStatus| process.lines[0].latency.clone().unwrap();
+    let (far, near, target) = (led(&far), led(&near), button.rules[0].latency[0].clone());
+    let [sent, took, set, answered] = [target.sent, target.took, target.set, target.answered].map(Option::unwrap);
+    assert_eq!([far.count, near.count, sent.count, took.count, set.count, answered.count], [3; 6]);
+    assert_eq!(target.from, "press");
+    // Each end cuts off what is less than a microsecond.
+    assert!(far.max_us.abs_diff(near.max_us) <= 2, "{far:?} {near:?}");
+    assert!(near.max_us <= answered.max_us && took.max_us <= answered.max_us, "{near:?} {took:?} {answered:?}");
+    assert!(sent.max_us <= set.max_us && set.max_us <= answered.max_us, "{sent:?} {set:?} {answered:?}");
+    // Who watches at the relay hears what the board knows.
+    let longest = watched.iter().max().map(Duration::as_micros);
+    assert_eq!((watched.len(), longest), (3, Some(far.max_us.into())));
+}
