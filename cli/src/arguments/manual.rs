@@ -21,10 +21,10 @@ pub(crate) struct Completions {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
-  soquete manual up > soquete-up.1 && man ./soquete-up.1")]
+  soquete manual config check > page.1 && man ./page.1")]
 pub(crate) struct Manual {
-    /// The command it is about; the program as a whole where none is named
-    command: Option<String>,
+    /// The command it is about, and a command of that; the program as a whole where none is named
+    command: Vec<String>,
 }
 
 impl Completions {
@@ -47,12 +47,12 @@ impl Manual {
     pub(crate) fn print(&self) -> Result<(), Failure> {
         let mut program = Arguments::command();
         program.build();
-        let command = match &self.command {
-            None => &program,
-            Some(name) => program.find_subcommand(name).ok_or_else(|| {
+        let mut command = &program;
+        for name in &self.command {
+            command = command.find_subcommand(name).ok_or_else(|| {
                 Failure::usage(format!("no command {name:?}")).act("`soquete --help` lists the commands")
-            })?,
-        };
+            })?;
+        }
         let mut page = Vec::new();
         printed(render(command.clone(), &mut page))?;
         print(String::from_utf8_lossy(&page))
@@ -62,8 +62,11 @@ impl Manual {
 /// Renders a manual page. What stands behind the help, examples and tables, keeps its lines.
 fn render(command: clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
     let behind = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string);
+    // `help` is explained by --help, and has no page.
+    let has_help = command.find_subcommand("help").is_some();
+    let command = if has_help { command.mut_subcommand("help", |help| help.hide(true)) } else { command };
     let man = clap_mangen::Man::new(command.after_help(None).after_long_help(None));
-    man.render(page)?;
+    man.source(concat!("soquete ", env!("CARGO_PKG_VERSION"))).render(page)?;
     if let Some(behind) = behind {
         writeln!(page, ".SH NOTES\n.nf\n{}\n.fi", behind.replace('\\', "\\e").replace('-', "\\-"))?;
     }
@@ -74,29 +77,24 @@ fn render(command: clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    /// Checks the page of a command and those of the commands that it names; returns how many that were.
+    fn check_pages(command: &clap::Command) -> usize {
+        let mut page = Vec::new();
+        render(command.clone(), &mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
+        let name = command.get_display_name().unwrap_or(command.get_name());
+        assert!(page.contains(&format!(".TH {name} 1")), "{page}");
+        let lines = |wanted: &str| page.lines().filter(|line| *line == wanted).count();
+        assert_eq!(lines(".nf"), lines(".fi"), "{page}");
+        let named = command.get_subcommands().filter(|named| named.get_name() != "help");
+        let is_named = |named: &&clap::Command| page.contains(&format!("\\-{}(1)\n", named.get_name()));
+        1 + named.inspect(|named| assert!(is_named(named), "{page}")).map(check_pages).sum::<usize>()
+    }
+
     #[test]
-    fn every_command_has_a_manual_page() {
+    fn every_command_has_a_manual_page_that_its_own_names() {
         let mut program = Arguments::command();
         program.build();
-        for command in program.get_subcommands() {
-            let mut page = Vec::new();
-            render(command.clone(), &mut page).unwrap();
-            let page = String::from_utf8(page).unwrap();
-            assert!(page.contains(&format!(".TH soquete-{} 1", command.get_name())), "{page}");
-            assert_eq!(
-                page.matches(
-                    "
-.nf
-"
-                )
-                .count(),
-                page.matches(
-                    "
-.fi
-"
-                )
-                .count()
-            );
-        }
+        assert!(check_pages(&program) > 20);
     }
 }
