@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: everything a change must pass, in the order in which it fails soonest.
 
-mod target;
+pub(crate) mod target;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

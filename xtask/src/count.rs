@@ -5,10 +5,11 @@
 //! requests, so that what starting costs falls out.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::command::{Failure, no_arguments, target_folder, workspace_root};
+use crate::command::{Failure, no_arguments};
+use crate::release;
 
 /// The most instructions that a request and its reply may cost each end, 64 in flight and 32 octets each: what was
 /// counted when this was last looked at, and a fifth more for other compilers.
@@ -29,7 +30,7 @@ enum End {
 /// [`Failure::Failed`] where valgrind is missing, the build or a run fails, or a limit is passed.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     no_arguments(arguments)?;
-    let program = build()?;
+    let program = release::build()?;
     let mut over = Vec::new();
     for (end, limit) in LIMITS {
         let short = count(&program, end, SECONDS[0])?;
@@ -47,19 +48,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
 fn per_request(short: (u64, u64), long: (u64, u64)) -> Option<u64> {
     let requests = long.1.checked_sub(short.1).filter(|requests| *requests > 0)?;
     Some(long.0.checked_sub(short.0)? / requests)
-}
-
-fn build() -> Result<PathBuf, Failure> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--release", "--locked", "--package", "soquete-cli"])
-        .current_dir(workspace_root())
-        .status()
-        .map_err(failed)?;
-    if !status.success() {
-        return Err(failed("the release build failed"));
-    }
-    Ok(target_folder().join("release/soquete"))
 }
 
 /// Runs both ends, one of them under callgrind; returns its instructions and the requests.

@@ -7,7 +7,8 @@
 mod ci;
 mod command;
 mod count;
-
+mod deb;
+mod release;
 mod rig;
 mod tidy;
 
@@ -19,7 +20,9 @@ use command::Command;
 const COMMANDS: &[Command] = &[
     Command { name: "ci", help: "everything a change must pass: fmt, clippy, Windows, doc, tidy, tests", run: ci::run },
     Command { name: "count", help: "the instructions that a request costs, by callgrind", run: count::run },
+    Command { name: "deb", help: "a Debian package of the program: [--target T | check FILE]", run: deb::run },
     Command { name: "rig", help: "the program on a real kernel with simulated GPIO: [kernel | FILTER]", run: rig::run },
+    Command { name: "static", help: "the program for arm64, in need of no library", run: deb::run_static },
     Command { name: "tidy", help: "the rules of CONTRIBUTING.md that a program can check", run: tidy::run },
 ];
 

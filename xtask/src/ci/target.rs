@@ -11,7 +11,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(120);
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Sees to it that `cargo` can compile for a target; where it cannot, says why.
-pub(super) fn provide(target: &str, cargo: &Path, root: &Path) -> Result<(), String> {
+pub(crate) fn provide(target: &str, cargo: &Path, root: &Path) -> Result<(), String> {
     if !has_std(target) {
         let mut add = Command::new("rustup");
         add.args(["target", "add", target]);
