@@ -1,7 +1,7 @@
 //! The table of commands: how one is found, run, and turned into an exit code.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 /// One command of `cargo xtask`.
 pub(crate) struct Command {
@@ -82,6 +82,11 @@ pub(crate) fn workspace_root() -> PathBuf {
     let manifest_dir =
         std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     manifest_dir.parent().map_or(manifest_dir.clone(), Path::to_path_buf)
+}
+
+/// The cargo that runs this program.
+pub(crate) fn cargo() -> process::Command {
+    process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// The folder in which cargo builds.

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::ci::target;
-use crate::command::{Failure, no_arguments, workspace_root};
+use crate::command::{Failure, cargo, no_arguments, workspace_root};
 use crate::release;
 
 /// The targets that packages are made for, and what Debian calls their architectures.
@@ -115,7 +115,7 @@ fn make_static() -> Result<(), Failure> {
 
 /// Says what was not done, and why: it must not look as if it had been.
 fn skipped(what: &str, why: Failure) {
-    let (Failure::Failed(why) | Failure::Usage(why)) = why;
+    let (Failure::Failed(why) | Failure::Usage(why) | Failure::Impossible(why)) = why;
     println!("== NOT RUN: {what}: {why}");
 }
 
@@ -139,7 +139,7 @@ fn provide(target: &str) -> Result<(), Failure> {
         let package = format!("gcc-{}", linker.trim_end_matches("-gcc").replace('_', "-"));
         output(Command::new(linker).arg("--version"), &package)?;
     }
-    let cargo = release::cargo();
+    let cargo = cargo();
     target::provide(target, Path::new(cargo.get_program()), &workspace_root()).map_err(failed)
 }
 

@@ -1,9 +1,8 @@
 //! The program as it is given away: the release build, without symbols, the same octets wherever it is built.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::command::{Failure, workspace_root};
+use crate::command::{Failure, cargo, target_folder, workspace_root};
 
 /// Builds the program for this machine, and returns where it lies.
 ///
@@ -44,16 +43,6 @@ fn cargo_build(options: &[String], targets: &[&str]) -> Result<(), Failure> {
         Ok(_) => Err(Failure::Failed("the release build failed".to_owned())),
         Err(error) => Err(Failure::Failed(format!("start cargo: {error}"))),
     }
-}
-
-/// The cargo that runs this program.
-pub(crate) fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-}
-
-/// Where cargo puts what it builds.
-pub(crate) fn target_folder() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), PathBuf::from)
 }
 
 /// The folders in which cargo keeps the sources of other people's crates, one for each registry.

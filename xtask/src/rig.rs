@@ -8,10 +8,9 @@ mod guest;
 mod kernel;
 mod scene;
 
-use std::process::Command;
 use std::time::Instant;
 
-use crate::command::{Failure, target_folder, workspace_root};
+use crate::command::{Failure, cargo, target_folder, workspace_root};
 use guest::{BEGUN, Guest, Parts};
 use scene::{Scene, TOPICS};
 
@@ -94,8 +93,7 @@ fn play(scenes: &[&Scene], parts: &Parts) -> Result<(), Failure> {
 }
 
 fn build() -> Result<(), Failure> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
+    let mut build = cargo();
     build.args(["build", "--locked", "--package", "soquete-cli"]).current_dir(workspace_root());
     match build.status() {
         Ok(status) if status.success() => Ok(()),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{failed, text};
-use crate::command::{Failure, workspace_root};
+use crate::command::{Failure, cargo, workspace_root};
 use crate::release;
 
 const FORMAT: &str =
@@ -25,7 +25,7 @@ struct Crate {
 ///
 /// Every crate in it may be had under the MIT licence, which asks for its copyright line; one that may not is an error.
 pub(super) fn copyright(target: &str) -> Result<String, Failure> {
-    let mut tree = release::cargo();
+    let mut tree = cargo();
     tree.args(["tree", "--locked", "--package", "soquete-cli", "--target", target, "--prefix", "none"]);
     tree.args(["--edges", "normal,no-proc-macro", "--format", "{p}|{l}"]).current_dir(workspace_root());
     let mit = fs::read_to_string(workspace_root().join("LICENSE-MIT")).map_err(failed)?;

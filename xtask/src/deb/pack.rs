@@ -9,8 +9,7 @@ use std::process::Command;
 use super::linkage::{self, GLIBC_MAX};
 use super::tree::{Tree, repository_file};
 use super::{ARCHITECTURES, copyright, empty, failed, output, text};
-use crate::command::{Failure, workspace_root};
-use crate::release;
+use crate::command::{Failure, target_folder, workspace_root};
 
 /// Who answers for the package: whoever wrote it, together; there is no address to write to.
 const MAINTAINER: &str = "soquete contributors <soquete@noreply.invalid>";
@@ -20,7 +19,7 @@ const SCRIPTS: [&str; 3] = ["postinst", "postrm", "prerm"];
 
 /// Where packages are made.
 pub(super) fn folder() -> PathBuf {
-    release::target_folder().join("debian")
+    target_folder().join("debian")
 }
 
 /// The version of the program.
