@@ -192,6 +192,8 @@ pub(crate) struct Lines {
 }
 
 /// Prints the value of a line: on, off or unknown
+///
+/// Why it is unknown stands on standard error, where that is known.
 #[derive(Args, Debug)]
 pub(crate) struct Get {
     /// The line; PROCESS/LINE where its name is not unique

@@ -24,7 +24,7 @@ use soquete_node::status::{LineStatus, ProcessStatus};
 use soquete_proto::text::Verb;
 
 use crate::arguments::{Blink, Get, LinePath, Lines, Press, Pulse, Reached, Set, Toggle};
-use crate::output::{Exit, Failure, print, print_done};
+use crate::output::{Exit, Failure, note, print, print_done};
 use crate::reach::{self, Deadline, Target};
 use answer::{Value, plain};
 use moment::Moment;
@@ -75,7 +75,7 @@ fn rows(target: &Target, by: Deadline) -> Result<Vec<[String; 6]>, Error> {
         let cells = |row: answer::Row| {
             let direction = answer::direction(row.direction).to_owned();
             let owner = answer::owner(row.lease.as_ref());
-            [row.name.to_string(), direction, row.value.to_string(), String::new(), String::new(), owner]
+            [row.name.to_string(), direction, row.known(), String::new(), String::new(), owner]
         };
         return Ok(rows.into_iter().map(cells).collect());
     }
@@ -83,26 +83,45 @@ fn rows(target: &Target, by: Deadline) -> Result<Vec<[String; 6]>, Error> {
     let cells = |line: LineStatus| {
         let since = line.since_us.map(|us| Moment::from_us(us).rough()).unwrap_or_default();
         let owner = answer::owner(line.lease.as_ref());
-        [line.name, line.direction, line.value, since, plain(&line.by.unwrap_or_default()), owner]
+        let trouble = line.gpio.and_then(|gpio| gpio.trouble).or_else(|| line.far.and_then(|far| far.trouble));
+        let value = answer::known(&line.value, trouble.as_deref().filter(|_| line.value == "unknown"));
+        [line.name, line.direction, value, since, plain(&line.by.unwrap_or_default()), owner]
     };
     Ok(status.lines.into_iter().map(cells).collect())
 }
 
-/// Prints the value of a line.
+/// Prints the value of a line; why it is unknown, to standard error.
 ///
 /// # Errors
 /// There is no such line, or nobody answers.
 pub(crate) fn get(get: &Get) -> Result<(), Failure> {
     let by = Deadline::after(get.reached.timeout.duration());
-    let value = match &get.reached.at {
-        None => reach::find(&reach::here(&get.reached.chosen)?, &get.line, by)?.row.value,
+    let (value, why) = match &get.reached.at {
+        None => {
+            let row = reach::find(&reach::here(&get.reached.chosen)?, &get.line, by)?.row;
+            (row.value, row.why)
+        }
         Some(endpoint) => {
             let (target, line) = at(endpoint, &get.line)?;
-            let ask = move |target: &Target| target.ask(line.as_str(), by, answer::value);
-            reach::ask_one(&target, by, ask).map_err(|error| reach::not_done(&error))?.1
+            let ask = move |target: &Target| known(target, &line, by);
+            reach::ask_one(&target, by, ask).map_err(|error| reach::not_done(&error))?
         }
     };
-    print(format_args!("{value}\n"))
+    print(format_args!("{value}\n"))?;
+    // Scripts compare the value; the reason is for people.
+    why.iter().for_each(|why| note(format_args!("{} is unknown: {}", get.line, plain(why))));
+    Ok(())
+}
+
+/// Asks a target what a line has; where that is unknown also why, which stands only among all its lines.
+fn known(target: &Target, line: &LineName, by: Deadline) -> Result<(Value, Option<String>), Error> {
+    let (name, value) = target.ask(line.as_str(), by, answer::value)?;
+    if value != Value::Unknown {
+        return Ok((value, None));
+    }
+    // Without the reason the value is still worth something.
+    let rows = target.ask("LINES", by, answer::rows).unwrap_or_default();
+    Ok((value, rows.into_iter().find(|row| row.name == name).and_then(|row| row.why)))
 }
 
 /// Switches a line and prints what it has then.

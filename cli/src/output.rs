@@ -73,6 +73,11 @@ impl fmt::Display for Failure {
     }
 }
 
+/// Says something to people beside the output. There is nobody to tell that standard error is gone.
+pub(crate) fn note(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "soquete: {text}");
+}
+
 /// Prints what came of something that is done: where it cannot be printed, it is done all the same.
 ///
 /// # Errors

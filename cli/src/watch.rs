@@ -3,7 +3,7 @@
 //! A thread follows each process and comes back to it when it was gone; all feed one channel, which this thread prints.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, stderr, stdout};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -22,7 +22,7 @@ use crate::command::events::{Follower, Happening, Notice};
 use crate::command::latency::{LATENCY_HEAD, latency_row};
 use crate::command::moment::{Moment, Took};
 use crate::command::table::Table;
-use crate::output::{Exit, Failure, print};
+use crate::output::{Exit, Failure, note, print};
 use crate::reach::{self, Deadline, Found, Target};
 
 /// What is told to the thread that prints.
@@ -188,10 +188,10 @@ impl Printer {
                 Notice::Gone(error) if target.process.is_none() && error.is_first => {
                     return Err(reach::not_done(&error.error));
                 }
-                Notice::Gone(error) => note(&format!("{}; trying again", reach::words(&error.error))),
+                Notice::Gone(error) => note(format_args!("{}; trying again", reach::words(&error.error))),
                 Notice::Back(rows) => {
-                    let now = rows.iter().map(|row| format!("{} {}", self.name(target, &row.name), row.value));
-                    note(&format!("{} is back: {}", target.name(), now.collect::<Vec<_>>().join(", ")));
+                    let now = rows.iter().map(|row| format!("{} {}", self.name(target, &row.name), row.known()));
+                    note(format_args!("{} is back: {}", target.name(), now.collect::<Vec<_>>().join(", ")));
                 }
             }
         }
@@ -236,7 +236,7 @@ impl Printer {
         }
         if *missed > 0 {
             let changes = if *missed == 1 { "change" } else { "changes" };
-            note(&format!("{}: {missed} {changes} missed", target.name()));
+            note(format_args!("{}: {missed} {changes} missed", target.name()));
         }
         let lag = lag.filter(|_| self.latencies.is_some());
         let lag = lag.map(|lag| format!(", {} after the edge", Took::of(lag))).unwrap_or_default();
@@ -259,11 +259,6 @@ fn print_json(document: &impl Serialize) -> Result<(), Failure> {
 /// Says to a person what is watched from now on.
 fn announce(target: &Target, names: &[String]) {
     if stderr().is_terminal() {
-        note(&format!("watching {} of {}; Ctrl-C ends", names.join(", "), target.name()));
+        note(format_args!("watching {} of {}; Ctrl-C ends", names.join(", "), target.name()));
     }
-}
-
-/// Says something beside the changes. There is nobody to tell that standard error is gone.
-fn note(text: &str) {
-    let _ = writeln!(stderr().lock(), "soquete: {text}");
 }

@@ -20,7 +20,7 @@ use double::{Double, Mood, PATIENCE, Plan};
 use real::Real;
 use rustix::process::{Pid, Signal, kill_process};
 use soquete::Endpoint;
-use soquete_node::config::{LineConfig, LineKind, ProcessConfig, RuleConfig, Serve, Trigger};
+use soquete_node::config::{Direction, LineConfig, LineKind, ProcessConfig, RuleConfig, Serve, Trigger};
 
 /// A machine of its own: a folder for control sockets that no other test sees.
 struct Machine(PathBuf);
@@ -426,6 +426,30 @@ fn a_pulse_and_a_blink_are_kept_by_the_process_that_has_the_line() {
     assert_eq!(machine.run(&["toggle", "LED"]).done(), "LED off\n");
     machine.run(&["blink", "LED", "5ms"]).refused(2, &["expected 10ms to 1h, such as 500ms"]);
     machine.run(&["pulse", "LED", "2h"]).refused(2, &["expected 1ms to 1h"]);
+}
+
+#[test]
+fn why_a_line_is_unknown_is_said_beside_its_value() {
+    let machine = Machine::new();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut relay = ProcessConfig::new("relay".parse().unwrap());
+    relay.serve.push(Serve::new("tcp://127.0.0.1:0".parse().unwrap()));
+    let (direction, line) = (Direction::Output, "LED".parse().unwrap());
+    let far = LineKind::Remote { direction, at: format!("tcp://{closed}").parse().unwrap(), line };
+    relay.lines.push(LineConfig::new("FAR".parse().unwrap(), far));
+    let relay = Real::run(relay, &machine.control("relay"));
+    let endpoint = relay.endpoints[0].to_string();
+    let why = format!("connect tcp://{closed}: connection refused");
+    let begun = Instant::now();
+    while !machine.run(&["lines"]).done().contains(&format!("unknown: {why}")) {
+        assert!(begun.elapsed() < PATIENCE, "{}", machine.run(&["status"]).out);
+    }
+    assert!(machine.run(&["lines", "--at", &endpoint]).done().contains(&format!("unknown: {why}")));
+    for command in [&["get", "FAR"][..], &["get", "far", "--at", &endpoint]] {
+        let run = machine.run(command);
+        assert_eq!((run.code, run.out.as_str()), (Some(0), "unknown\n"));
+        assert!(run.err.ends_with(&format!(" is unknown: {why}\n")), "{}", run.err);
+    }
 }
 
 #[test]

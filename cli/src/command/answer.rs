@@ -31,6 +31,20 @@ pub(crate) struct Row {
     pub(crate) direction: Direction,
     /// Who owns it; nothing where nobody does.
     pub(crate) lease: Option<LeaseStatus>,
+    /// Why it is unknown, where the board says so.
+    pub(crate) why: Option<String>,
+}
+
+impl Row {
+    /// Says what it has, and why that is unknown: `unknown: the chip is gone`.
+    pub(crate) fn known(&self) -> String {
+        known(self.value, self.why.as_deref())
+    }
+}
+
+/// Says what a line has, and why that is unknown, where it is and somebody says so.
+pub(crate) fn known(value: impl fmt::Display, why: Option<&str>) -> String {
+    why.map_or_else(|| value.to_string(), |why| format!("{value}: {}", plain(why)))
 }
 
 /// The payload of an event: a change of a line.
@@ -106,8 +120,12 @@ fn row(line: &str) -> Option<Row> {
         _ => return None,
     };
     // Later versions may say more of a line.
-    let lease = (words.next() == Some("LEASED")).then(|| lease(words)).flatten();
-    Some(Row { name, value, direction, lease })
+    let (lease, why) = match words.next() {
+        Some("LEASED") => (lease(words), None),
+        Some("BECAUSE") if value == Value::Unknown => (None, Some(words.collect::<Vec<_>>().join(" "))),
+        _ => (None, None),
+    };
+    Some(Row { name, value, direction, lease, why })
 }
 
 /// Reads who owns a line, `2400ms button_process (tcp://127.0.0.1:44800)`.
@@ -186,6 +204,9 @@ mod tests {
         let leased = rows("OK 2\nLED ON OUTPUT LEASED 2430ms eve (tcp://10.0.0.2:1)\nA OFF OUTPUT SINCE 1\n").unwrap();
         assert_eq!(owner(leased[0].lease.as_ref()), "eve (tcp://10.0.0.2:1), for 2.4 s more");
         assert_eq!(leased[1].lease, None);
+        let known = |row: &str| rows(&format!("OK 1\nA {row}\n")).unwrap()[0].known();
+        assert_eq!(known("UNKNOWN INPUT BECAUSE the chip is\x1bgone"), "unknown: the chip is gone");
+        assert_eq!((known("UNKNOWN INPUT"), known("ON INPUT BECAUSE of it")), ("unknown".into(), "on".into()));
         for other in ["", "OK 1", "OK 1\nLED ON", "OK 1\nLED ON SIDEWAYS", "OK 0\nLED ON OUTPUT", "ERR no"] {
             assert!(rows(other).is_err(), "{other}");
         }

@@ -1,11 +1,12 @@
 //! Standard output, which may take its time: what waits for it holds up no other direction.
 
-use std::io::{self, IsTerminal, Write, stderr, stdout};
+use std::io::{self, IsTerminal, stdout};
 
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
 use super::form::{Form, hex};
+pub(super) use crate::output::note;
 use crate::output::{Failure, printed};
 
 /// Octets that may wait for standard output before nothing more is received: 256 KiB.
@@ -178,11 +179,6 @@ fn harmless(octets: &mut [u8], last: &mut u8) {
             *octet = b'?';
         }
     }
-}
-
-/// Says something beside what was received. There is nobody to tell that standard error is gone.
-pub(super) fn note(text: impl std::fmt::Display) {
-    let _ = writeln!(stderr().lock(), "soquete: {text}");
 }
 
 #[cfg(test)]

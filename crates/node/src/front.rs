@@ -181,7 +181,7 @@ impl Front {
                 Ok(values) => Ok(put_values(&values)),
                 Err(refusal) => Err((code_of(&refusal), self.explained(&refusal))),
             },
-            Question::Lines => Ok(put_lines(&self.plant.board)),
+            Question::Lines => Ok(put_lines(&self.plant)),
         }
     }
 

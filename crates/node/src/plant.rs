@@ -317,6 +317,12 @@ impl Plant {
         rules.all(|rule| rule.counts().waiting < PRESSES_AHEAD_MAX)
     }
 
+    /// Says why nobody can tell what a line has, where that is known of its chip or far end.
+    pub(crate) fn trouble(&self, line: LineId) -> Option<String> {
+        let gpio = self.gpios.status(line).and_then(|gpio| gpio.trouble);
+        gpio.or_else(|| self.remotes.status(line).and_then(|far| far.trouble))
+    }
+
     /// Returns what is behind a line.
     pub(crate) fn wired(&self, line: LineId) -> Option<&Wired> {
         self.wired.get(&line)

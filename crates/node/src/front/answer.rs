@@ -1,8 +1,9 @@
 //! The words of answers.
 
 use crate::moment::unix_us;
+use crate::plant::Plant;
 use soquete::Clock;
-use soquete_board::{Blink, Board, Direction, Event, LineName, Refusal, Value, Verb};
+use soquete_board::{Blink, Direction, Event, LineName, Refusal, Value, Verb};
 use soquete_proto::handshake::Code;
 use soquete_proto::text;
 use std::fmt::Write as _;
@@ -24,8 +25,10 @@ pub(super) fn put_values(values: &[(LineName, Value)]) -> String {
     })
 }
 
-/// Lists the lines: `OK n`, then a row each, `NAME VALUE DIRECTION`, and of a leased line `LEASED 2400ms OWNER`.
-pub(super) fn put_lines(board: &Board) -> String {
+/// Lists the lines: `OK n`, then a row each, `NAME VALUE DIRECTION`, and of a leased line `LEASED 2400ms OWNER`, of any
+/// other that is unknown `BECAUSE` and why, where that is known.
+pub(super) fn put_lines(plant: &Plant) -> String {
+    let board = &plant.board;
     let mut text = format!("OK {}", board.lines().count());
     for line in board.lines() {
         let direction = match line.direction() {
@@ -36,6 +39,10 @@ pub(super) fn put_lines(board: &Board) -> String {
         if let Some(lease) = board.lease_of(line.id()) {
             let left = lease.until().saturating_sub(Clock::now()).as_millis();
             _ = write!(text, " LEASED {left}ms {}", lease.owner().words);
+        } else if let Some(why) = plant.trouble(line.id()).filter(|_| line.value() == Value::Unknown) {
+            // Some of it may be a far end's words, which must not look like two rows.
+            let why: String = why.chars().filter(|character| !character.is_control()).collect();
+            _ = write!(text, " BECAUSE {why}");
         }
     }
     text

@@ -118,6 +118,7 @@ fn a_chip_that_goes_leaves_its_lines_unknown_and_the_others_unharmed() {
     fake.unplug("usb");
     assert_eq!(board.event(), "FAR UNKNOWN");
     assert!(board.ask("FAR TOGGLE").contains("unknown"));
+    assert!(board.ask("LINES").ends_with("\nFAR UNKNOWN OUTPUT BECAUSE the chip is gone"));
     assert!(board.ask("FAR OFF").contains("gpio:P0: the chip is gone"));
     assert_eq!(board.ask("LED ON"), "OK LED ON");
     assert_eq!(board.event(), "LED ON");
@@ -125,6 +126,25 @@ fn a_chip_that_goes_leaves_its_lines_unknown_and_the_others_unharmed() {
     assert_eq!(board.event(), "FAR OFF");
     assert_eq!(board.ask("FAR ON"), "OK FAR ON");
     assert_eq!(fake.wire("P0"), Level::On);
+}
+
+#[test]
+fn a_chip_that_goes_ends_what_its_lines_did_by_themselves() {
+    let (fake, config) = config(&[]);
+    let mut board = Running::start(&fake, config);
+    board.ask("WATCH");
+    assert_eq!(board.ask("FAR BLINK 10ms LED PULSE 20ms"), "OK FAR ON LED ON");
+    let mut told = vec![board.event()];
+    while told.iter().filter(|event| *event == "FAR ON").count() < 3 || !told.contains(&"LED OFF".to_owned()) {
+        told.push(board.event());
+    }
+    assert_eq!(fake.wire("GPIO17"), Level::Off);
+    fake.unplug("usb");
+    while board.event() != "FAR UNKNOWN" {}
+    fake.plug("usb", &["P0"]);
+    assert_eq!(board.event(), "FAR OFF");
+    assert_eq!(board.ask("LED PULSE 30ms"), "OK LED ON");
+    assert_eq!([board.event(), board.event()], ["LED ON", "LED OFF"]);
 }
 
 #[test]
