@@ -3,7 +3,8 @@
 //! The kernel is user-mode Linux: an ordinary process, which sees the files of this machine read-only and runs the
 //! program out of the target folder. `cargo xtask rig kernel` has it built and booted once, and plays nothing.
 
-mod cache;
+mod cable;
+pub(crate) mod cache;
 mod guest;
 mod kernel;
 mod scene;

@@ -4,14 +4,13 @@
 
 mod chip;
 mod input;
+mod network;
 mod output;
 mod refusal;
 mod story;
 
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixDatagram;
-
 use super::Trouble;
+use super::cable::Cable;
 use super::guest::{Card, Guest, Parts};
 
 /// One scene: a sentence that is true when it ends well.
@@ -22,7 +21,8 @@ pub(crate) struct Scene {
 }
 
 /// Every scene, by topic, in the order in which they are played.
-pub(crate) const TOPICS: &[&[Scene]] = &[output::SCENES, input::SCENES, refusal::SCENES, chip::SCENES, story::SCENES];
+pub(crate) const TOPICS: &[&[Scene]] =
+    &[output::SCENES, input::SCENES, refusal::SCENES, chip::SCENES, story::SCENES, network::SCENES];
 
 /// Plugs the chip that every machine has; nobody presses the button, nobody the key.
 const SOC: &str = "sim a soc 3:GPIO3 4:GPIO4 6:GPIO6 7:GPIO17; pull a 4 up; pull a 3 down";
@@ -44,16 +44,22 @@ fn release(guest: &mut Guest) -> Result<(), Trouble> {
     guest.until("is off soquete get BUTTON --at tcp://127.0.0.1:5555")
 }
 
-/// Boots the machine with the LED and the machine with the button, a cable between them.
-fn pair(parts: &Parts) -> Result<(Guest, Guest), Trouble> {
-    let failed = |error: std::io::Error| Trouble(format!("make a cable: {error}"));
-    let (one, other) = UnixDatagram::pair().map_err(failed)?;
-    let card = |cable: UnixDatagram, number| Some(Card { cable: OwnedFd::from(cable), number });
-    let mut led = Guest::boot(parts, "led", card(one, 1))?;
-    let mut button = Guest::boot(parts, "button", card(other, 2))?;
-    led.run(&format!("{SOC}; soquete run led_process -c $RIG_DATA/led.toml >/run/led.log 2>&1 &"))?;
+/// The machine with the LED, and the machine with the button.
+struct Pair {
+    led: Guest,
+    button: Guest,
+    cable: Cable,
+}
+
+/// Boots both machines, a cable between them; `config` is that of the button.
+fn pair(parts: &Parts, config: &str) -> Result<Pair, Trouble> {
+    let (cable, [one, other]) = Cable::lay().map_err(|error| Trouble(format!("lay a cable: {error}")))?;
+    let mut led = Guest::boot(parts, "led", Some(Card { cable: one, number: 1 }))?;
+    let mut button = Guest::boot(parts, "button", Some(Card { cable: other, number: 2 }))?;
+    led.run(&format!("{SOC}; soquete run led_process -c $RIG_DATA/led.toml >/run/led.log 2>&1 & led=$!"))?;
     led.until("has LED soquete lines --at tcp://10.9.0.1:5555")?;
-    button.run(&format!("{SOC}; soquete run button_process -c $RIG_DATA/button.toml >/run/button.log 2>&1 &"))?;
+    let run = format!("soquete run button_process -c $RIG_DATA/{config} >/run/button.log 2>&1 & button=$!");
+    button.run(&format!("{SOC}; {run}"))?;
     button.until(&format!("has BUTTON {LINES}"))?;
-    Ok((led, button))
+    Ok(Pair { led, button, cable })
 }

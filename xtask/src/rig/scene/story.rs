@@ -1,17 +1,13 @@
-//! The button that switches the LED: on one machine, on two, and over a network that fails.
+//! The button that switches the LED: on one machine, and on two.
 
-use super::{SOC, Scene, pair, release};
+use super::{Pair, SOC, Scene, pair};
 use crate::rig::Trouble;
 use crate::rig::guest::{Guest, Parts};
 
 pub(super) const SCENES: &[Scene] = &[
     Scene { name: "on_one_machine_the_button_switches_the_led", play: one_machine },
     Scene { name: "on_two_machines_the_button_switches_the_led", play: two_machines },
-    Scene { name: "a_press_that_the_network_loses_is_not_done", play: lossy },
 ];
-
-/// How often the button is pressed until the network is back; each press waits for 2 seconds at most.
-const PRESSES_MAX: u32 = 30;
 
 /// The seeds' story as it is typed on a Raspberry Pi; in the end a process is killed, and there again.
 fn one_machine(parts: &Parts) -> Result<(), Trouble> {
@@ -39,35 +35,10 @@ fn one_machine(parts: &Parts) -> Result<(), Trouble> {
 }
 
 fn two_machines(parts: &Parts) -> Result<(), Trouble> {
-    let (mut led, mut button) = pair(parts)?;
+    let Pair { mut led, mut button, cable: _cable } = pair(parts, "button.toml")?;
     for (way, value) in [("down", 1), ("up", 1), ("down", 0), ("up", 0)] {
         button.run(&format!("pull a 4 {way}"))?;
         led.until(&format!("is {value} value a 7"))?;
     }
     Ok(())
-}
-
-/// A press that the network loses is not done, and not done later either; with the network, presses are done again.
-///
-/// What is sent goes to a card that nobody has, as behind a switch whose cable is pulled: the guest's own link, once
-/// down, does not come up again, since the kernel closes its descriptor.
-fn lossy(parts: &Parts) -> Result<(), Trouble> {
-    let (mut led, mut button) = pair(parts)?;
-    button.run("pull a 4 down")?;
-    led.until("is 1 value a 7")?;
-    button.until("is 1 grep -c ': done$' /run/button.log")?;
-    release(&mut button)?;
-    button.run("ip neighbour replace 10.9.0.1 lladdr 02:00:00:00:00:ff dev vec0 nud permanent; pull a 4 down")?;
-    button.until("has 'LED TOGGLE to tcp://10.9.0.1:5555: not done' cat /run/button.log")?;
-    led.run("is 1 value a 7")?;
-    button.run("ip neighbour del 10.9.0.1 dev vec0")?;
-    let mut pressed = 2;
-    while button.run("grep -c ': done$' /run/button.log")? == "1" && pressed < PRESSES_MAX {
-        pressed += 1;
-        release(&mut button)?;
-        button.run("pull a 4 down")?;
-        button.until(&format!("is {pressed} grep -c 'LED TOGGLE to' /run/button.log"))?;
-    }
-    button.run("is 2 grep -c ': done$' /run/button.log")?;
-    led.run("is 0 value a 7 && is 2 grep -c 'by button_process' /run/led.log").map(drop)
 }
