@@ -311,7 +311,7 @@ fn a_change_is_one_json_document_a_line() {
     let change: serde_json::Value = serde_json::from_str(&watching.line()).unwrap();
     let expected = serde_json::json!({
         "time_us": 1_795_000_000_123_456_u64, "process": "led_process", "line": "LED", "value": "on",
-        "by": "button_process (tcp://127.0.0.1:44800)", "seq": 1, "missed": 0,
+        "by": "button_process (tcp://127.0.0.1:44800)", "latency_us": null, "seq": 1, "missed": 0,
     });
     assert_eq!(change, expected);
     assert_eq!(watching.interrupt().done(), "");
