@@ -2,6 +2,7 @@
 //!
 //! | module | does |
 //! |---|---|
+//! | `activation` | descriptors that were open at the beginning |
 //! | `arguments` | what can be typed |
 //! | `bench` | how fast it is on this machine |
 //! | `command` | one command to a line, or a question about lines |
@@ -21,6 +22,7 @@
 
 #![forbid(unsafe_code)]
 
+mod activation;
 mod arguments;
 mod bench;
 mod command;

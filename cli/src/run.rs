@@ -10,20 +10,23 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::{process, thread};
+use std::{env, process, thread};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
+use soquete::{Handed, Stream};
 use soquete_node::config::{ProcessConfig, ProcessName};
+use soquete_node::holder::Holder;
 use soquete_node::{Process, Surroundings};
 
+use crate::activation::descriptors;
 use crate::arguments::Run;
 use crate::configuration::{Configuration, load, read_shown};
 use crate::instance::Instance;
 use crate::output::{Exit, Failure};
-use crate::up::child::{CONFIGURATION_END, is_supervised};
+use crate::up::child::{CONFIGURATION_END, HELD, HELD_SEPARATOR, is_supervised};
 use crate::up::member::STOP_TIMEOUT;
 use crate::up::signals::{Signals, terminations};
 
@@ -33,9 +36,9 @@ use crate::up::signals::{Signals, terminations};
 /// There is no such process, what it needs cannot be had, or it ends before its time.
 pub(crate) fn run(run: &Run) -> Result<(), Failure> {
     let lifeline = is_supervised().then(lifeline).transpose().map_err(|error| failed("read what `up` says", &error))?;
-    let configuration = match &lifeline {
-        Some(lifeline) => configuration_from(lifeline)?,
-        None => load(&run.chosen)?,
+    let (configuration, held) = match &lifeline {
+        Some(lifeline) => told_by(lifeline)?,
+        None => (load(&run.chosen)?, descriptors().map_err(|error| failed("take over descriptors", &error))?),
     };
     let instance = Instance::of(&configuration.name)?;
     let config = process_of(configuration, &run.name)?;
@@ -48,7 +51,9 @@ pub(crate) fn run(run: &Run) -> Result<(), Failure> {
         stop_on.push(lifeline.into());
     }
     let (control, journal) = (instance.control(&run.name), instance.journal(&run.name));
-    let surroundings = Surroundings { control: Some(control), stop_on, journal: Some(journal) };
+    let holder = env::var_os("NOTIFY_SOCKET").map(|at| Holder::connect(&at, held)).transpose();
+    let holder = holder.map_err(|error| failed("reach who started this", &error))?;
+    let surroundings = Surroundings { control: Some(control), stop_on, journal: Some(journal), holder };
     let process = Process::new(config, surroundings).map_err(Failure::from)?;
     sd_notify::notify(&[NotifyState::Ready]).map_err(|error| failed("say that it is ready", &error))?;
     let ended = process.run().map_err(Failure::from);
@@ -58,25 +63,33 @@ pub(crate) fn run(run: &Run) -> Result<(), Failure> {
 }
 
 /// Returns the standard input, for itself.
-fn lifeline() -> io::Result<File> {
-    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+fn lifeline() -> io::Result<Stream> {
+    Ok(Stream::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
-/// Reads the configuration that `up` writes.
-fn configuration_from(mut lifeline: &File) -> Result<Configuration, Failure> {
+/// A descriptor of an output that was held, and its name.
+type Held = (String, OwnedFd);
+
+/// Reads what `up` hands over: the descriptors it held for an earlier run, and the configuration.
+fn told_by(lifeline: &Stream) -> Result<(Configuration, Vec<Held>), Failure> {
     let cut = |error: io::Error| failed("read the configuration from `up`", &error);
-    let mut text = Vec::new();
+    let (mut text, mut held) = (Vec::new(), Vec::new());
     while text.last() != Some(&CONFIGURATION_END) {
         let mut room = [0; 4096];
-        match lifeline.read(&mut room) {
-            Ok(0) => return Err(cut(io::ErrorKind::UnexpectedEof.into())),
-            Ok(len) => text.extend_from_slice(&room[..len]),
+        match lifeline.receive_with_descriptors(&mut room) {
+            Ok(Handed { len_bytes: 0, .. }) => return Err(cut(io::ErrorKind::UnexpectedEof.into())),
+            Ok(Handed { len_bytes, descriptors, .. }) => {
+                text.extend_from_slice(&room[..len_bytes]);
+                held.extend(descriptors);
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(cut(error)),
         }
     }
     text.pop();
-    read_shown(Path::new("the configuration that `up` read"), &text)
+    let configuration = read_shown(Path::new("the configuration that `up` read"), &text)?;
+    let names = env::var(HELD).unwrap_or_default();
+    Ok((configuration, names.split(HELD_SEPARATOR).map(str::to_owned).zip(held).collect()))
 }
 
 /// Takes one process out of a configuration.
@@ -118,8 +131,8 @@ fn stop_signals() -> io::Result<Signals> {
 }
 
 /// Ends this process where `up` is gone and it does not stop by itself in the time that `up` would give it.
-fn end_with(lifeline: &File) -> io::Result<()> {
-    let mut lifeline = lifeline.try_clone()?;
+fn end_with(lifeline: &Stream) -> io::Result<()> {
+    let mut lifeline = File::from(lifeline.as_fd().try_clone_to_owned()?);
     thread::Builder::new().stack_size(64 << 10).spawn(move || {
         // Nothing more is ever written to it.
         while matches!(lifeline.read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::Interrupted) {}

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `supervisor` | the loop: when what is started, stopped, started again |
 //! | `member`, `child` | a process of the configuration; while it runs, its descriptors |
+//! | `outputs` | what is held for it, so that its outputs outlive it |
 //! | `crew`, `log`, `lines` | all processes, and what they say |
 //! | `readiness`, `signals` | what the loop hears of besides |
 //! | `control`, `report` | the control socket, and what it tells |
@@ -20,6 +21,7 @@ mod guide;
 mod lines;
 mod log;
 pub(crate) mod member;
+mod outputs;
 mod printer;
 mod readiness;
 pub(crate) mod report;

@@ -7,7 +7,7 @@ use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use soquete::Endpoint;
 use soquete_node::config::{
-    Bias, DebounceMode, Delivery, Drive, InstanceName, Language, Level, LineName, Network, Preset, ProcessName, Timeout,
+    Bias, DebounceMode, Delivery, Drive, InstanceName, Language, LineName, Network, Preset, ProcessName, Timeout,
 };
 use toml::Spanned;
 
@@ -67,7 +67,7 @@ pub(super) struct LineTable {
     pub(super) drive: Option<Spanned<Read<Drive>>>,
     pub(super) start: Option<Spanned<Read<Preset>>>,
     pub(super) stop: Option<Spanned<Read<Preset>>>,
-    pub(super) safe: Option<Spanned<Read<Level>>>,
+    pub(super) safe: Option<Spanned<Read<Preset>>>,
     pub(super) take_over: Option<Spanned<bool>>,
 }
 

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use soquete::Endpoint;
 use soquete_node::config::{
-    Bias, DebounceMode, Delivery, Direction, Drive, Gpio, InstanceName, Level, LineConfig, LineKind, LineName, Place,
-    Preset, ProcessConfig, ProcessName, RuleConfig, Serve, Timeout, Trigger, WITHIN_DEFAULT, check,
+    Bias, DebounceMode, Delivery, Direction, Drive, Gpio, InstanceName, LineConfig, LineKind, LineName, Place, Preset,
+    ProcessConfig, ProcessName, RuleConfig, Serve, Timeout, Trigger, WITHIN_DEFAULT, check,
 };
 use toml::Spanned;
 
@@ -150,7 +150,7 @@ impl Reader {
         let default = kind.preset_default();
         let preset = |given: Option<Spanned<Read<Preset>>>| given.map_or(default, |given| given.into_inner().0);
         let (start, stop) = (preset(table.start), preset(table.stop));
-        let safe = table.safe.map_or(Level::Off, |given| given.into_inner().0);
+        let safe = table.safe.map_or(Preset::Off, |given| given.into_inner().0);
         let take_over = table.take_over.filter(|_| direction == Direction::Output);
         if let Some(take_over) = take_over.as_ref().filter(|_| is_remote) {
             let wrong = format!("`take-over` for {name}, which is remote and leased by its own server only");

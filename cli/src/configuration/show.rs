@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::time::Duration;
 
 use soquete_node::config::{
-    Direction, Gpio, Level, LineConfig, LineKind, Preset, ProcessConfig, RuleConfig, Serve, Timeout, Trigger,
+    Direction, Gpio, LineConfig, LineKind, Preset, ProcessConfig, RuleConfig, Serve, Timeout, Trigger,
 };
 
 use super::Configuration;
@@ -71,7 +71,7 @@ fn line(f: &mut fmt::Formatter<'_>, config: &LineConfig) -> fmt::Result {
             writeln!(f, "output = {}", quoted(kind))?;
             writeln!(f, "start = \"{}\"", preset(*start))?;
             writeln!(f, "stop = \"{}\"", preset(*stop))?;
-            writeln!(f, "safe = \"{}\"", level(*safe))?;
+            writeln!(f, "safe = \"{}\"", preset(*safe))?;
             if !matches!(kind, LineKind::Remote { .. }) {
                 writeln!(f, "take-over = {may_be_taken_over}")?;
             }
@@ -128,13 +128,6 @@ fn preset(preset: Preset) -> &'static str {
         Preset::On => "on",
         Preset::Off => "off",
         Preset::Keep => "keep",
-    }
-}
-
-fn level(level: Level) -> &'static str {
-    match level {
-        Level::On => "on",
-        Level::Off => "off",
     }
 }
 

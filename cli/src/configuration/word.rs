@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use soquete::Endpoint;
 use soquete_node::config::{
     BACKLOG_MAX, Bias, DOUBLE_TIME_DEFAULT, DebounceMode, Delivery, Drive, HOLD_TIME_DEFAULT, InstanceName, Language,
-    Level, LineKind, LineKindError, LineName, Network, Preset, ProcessName, Timeout, Trigger,
+    LineKind, LineKindError, LineName, Network, Preset, ProcessName, Timeout, Trigger,
 };
 
 use super::value::{Word, parse};
@@ -195,19 +195,7 @@ impl Word for Preset {
             "on" => Ok(Self::On),
             "off" => Ok(Self::Off),
             "keep" => Ok(Self::Keep),
-            _ => Err("no value for start or stop; expected on, off or keep".to_owned()),
-        }
-    }
-}
-
-impl Word for Level {
-    const EXPECTED: &'static str = "\"on\" or \"off\"";
-
-    fn read(text: &str) -> Result<Self, String> {
-        match text {
-            "on" => Ok(Self::On),
-            "off" => Ok(Self::Off),
-            _ => Err("no safe value; expected on or off".to_owned()),
+            _ => Err("no such value; expected on, off or keep".to_owned()),
         }
     }
 }

@@ -116,6 +116,7 @@ fn write_status(f: &mut fmt::Formatter<'_>, status: &ProcessStatus) -> fmt::Resu
     write!(f, "{}", lines(&status.lines))?;
     write_far_ends(f, &status.lines)?;
     write_hardware(f, &status.lines)?;
+    write_owed(f, &status.lines)?;
     write!(f, "{}", rules(&status.rules))?;
     write!(f, "{}", latencies(status))?;
     for rule in &status.rules {
@@ -178,6 +179,15 @@ fn write_far_ends(f: &mut fmt::Formatter<'_>, lines: &[LineStatus]) -> fmt::Resu
     let connected = |line: &LineStatus| line.far.clone().filter(|far| far.connected)?.trouble;
     let troubles = lines.iter().filter_map(|line| Some((&line.name, connected(line)?)));
     troubles.into_iter().try_for_each(|(line, why)| writeln!(f, "{INDENT}{line} is unknown: {}", plain(&why)))
+}
+
+/// Says which lines do not have their safe value although they are to.
+fn write_owed(f: &mut fmt::Formatter<'_>, lines: &[LineStatus]) -> fmt::Result {
+    for (line, owed) in lines.iter().filter_map(|line| Some((line, line.owed.as_ref()?))) {
+        let (name, value, cause, trouble) = (&line.name, &owed.value, plain(&owed.cause), plain(&owed.trouble));
+        writeln!(f, "{INDENT}{name} is not {value} yet, by {cause}: {trouble}")?;
+    }
+    Ok(())
 }
 
 /// Says which lines of the hardware are not there, and which were too fast.
@@ -246,7 +256,7 @@ fn write_far(f: &mut fmt::Formatter<'_>, far: &Far) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use soquete_node::status::{FarStatus, GpioStatus, LatencyStatus, LeaseStatus, RuleLease, Trouble};
+    use soquete_node::status::{FarStatus, GpioStatus, LatencyStatus, LeaseStatus, OwedStatus, RuleLease, Trouble};
 
     fn led() -> ProcessStatus {
         ProcessStatus {
@@ -265,6 +275,7 @@ mod tests {
                 far: None,
                 gpio: None,
                 latency: None,
+                owed: None,
             }],
             rules: vec![],
             peers: vec![],
@@ -375,6 +386,15 @@ mod tests {
         let page = page(vec![Answer::Here(Box::new(process))], None);
         let lost = "  gpio:GPIO17 is not there: the chip is gone\n  LED: edges that came too fast and were lost: 3\n";
         assert!(page.ends_with(lost), "{page}");
+    }
+
+    #[test]
+    fn a_line_that_is_not_safe_although_it_is_to_be_is_told() {
+        let mut process = led();
+        let (value, cause, trouble) = ("off".into(), "the end of the lease of eve".into(), "not done: stuck".into());
+        process.lines[0].owed = Some(OwedStatus { value, cause, trouble });
+        let page = page(vec![Answer::Here(Box::new(process))], None);
+        assert!(page.ends_with("\n  LED is not off yet, by the end of the lease of eve: not done: stuck\n"), "{page}");
     }
 
     #[test]

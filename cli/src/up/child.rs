@@ -1,7 +1,7 @@
 //! One running process of `up`: its descriptors, how it is begun, told to stop, and how it ended.
 
 use std::ffi::OsStr;
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -11,6 +11,7 @@ use std::thread;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use signal_hook::low_level::signal_name;
+use soquete::Stream;
 use soquete_node::config::ProcessName;
 
 /// This very program, also when its file was replaced since.
@@ -18,6 +19,13 @@ const PROGRAM: &str = "/proc/self/exe";
 
 /// The variable of the environment that tells `run` that it runs under `up`.
 pub(crate) const SUPERVISED: &str = "SOQUETE_SUPERVISED";
+
+/// The variable of the environment that tells `run` what the descriptors are called that come before its configuration, in
+/// their order, with [`HELD_SEPARATOR`] between.
+pub(crate) const HELD: &str = "SOQUETE_HELD";
+
+/// What no name of a descriptor has in it, by systemd's rule.
+pub(crate) const HELD_SEPARATOR: &str = ":";
 
 /// What ends the configuration on a process's standard input. It is in no TOML.
 pub(crate) const CONFIGURATION_END: u8 = 0;
@@ -31,29 +39,36 @@ pub(super) struct Child {
     pidfd: OwnedFd,
     output: PipeReader,
     /// Its standard input, open for as long as this `up` lives: its end tells the process to stop.
-    _lifeline: PipeWriter,
+    _lifeline: Arc<Stream>,
 }
 
 impl Child {
-    /// Begins a process, in a group of its own, under its own name.
+    /// Begins a process, in a group of its own, under its own name, and hands it what was held for it.
     ///
     /// # Errors
     /// No process, descriptor or thread is left.
-    pub(super) fn spawn(name: &ProcessName, configuration: &Arc<str>, notify: &Path) -> io::Result<Self> {
+    pub(super) fn spawn(
+        name: &ProcessName,
+        configuration: &Arc<str>,
+        notify: &Path,
+        held: Vec<(String, OwnedFd)>,
+    ) -> io::Result<Self> {
         let (output, printed) = io::pipe()?;
-        let (input, lifeline) = io::pipe()?;
+        let (input, lifeline) = Stream::pair()?;
+        let (names, held): (Vec<_>, Vec<_>) = held.into_iter().unzip();
         rustix::io::ioctl_fionbio(&output, true)?;
         let mut command = Command::new(PROGRAM);
         command.arg0(name.as_str()).arg("run").arg(name.as_str());
         command.env(SUPERVISED, "1").env("NOTIFY_SOCKET", notify);
-        command.stdin(input).stdout(printed.try_clone()?).stderr(printed).process_group(0);
+        command.env(HELD, names.join(HELD_SEPARATOR));
+        command.stdin(OwnedFd::from(input)).stdout(printed.try_clone()?).stderr(printed).process_group(0);
         let mut process = command.spawn()?;
         let pid = Pid::from_child(&process);
         let started = pidfd_open(pid, PidfdFlags::empty())
             .map_err(io::Error::from)
-            .and_then(|pidfd| tell(&lifeline, configuration).map(|()| pidfd));
+            .and_then(|pidfd| tell(lifeline, held, configuration.clone()).map(|lifeline| (pidfd, lifeline)));
         match started {
-            Ok(pidfd) => Ok(Self { process, pid, pidfd, output, _lifeline: lifeline }),
+            Ok((pidfd, lifeline)) => Ok(Self { process, pid, pidfd, output, _lifeline: lifeline }),
             Err(error) => {
                 // It was not waited for yet, so its id is still its own.
                 let _ = process.kill().and_then(|()| process.wait());
@@ -101,15 +116,19 @@ impl Child {
     }
 }
 
-/// Writes the configuration to a process from a thread of its own: one that does not read shall not stop `up`.
-fn tell(lifeline: &PipeWriter, configuration: &Arc<str>) -> io::Result<()> {
-    let mut input = lifeline.try_clone()?;
-    let configuration = configuration.clone();
+/// Hands descriptors and the configuration to a process, from a thread of its own: one that does not read shall not stop
+/// `up`. Each descriptor goes with an LF, which says nothing to whoever reads TOML.
+fn tell(lifeline: Stream, held: Vec<OwnedFd>, configuration: Arc<str>) -> io::Result<Arc<Stream>> {
+    let lifeline = Arc::new(lifeline);
+    let input = lifeline.clone();
     thread::Builder::new().spawn(move || {
         // A process that ends before it has read all of it says why by itself.
+        let _ = held.iter().try_for_each(|held| input.send_with_descriptors(b"\n", &[held.as_fd()]).map(drop));
+        drop(held);
+        let mut input = &*input;
         let _ = input.write_all(configuration.as_bytes()).and_then(|()| input.write_all(&[CONFIGURATION_END]));
     })?;
-    Ok(())
+    Ok(lifeline)
 }
 
 fn ending(status: ExitStatus) -> String {

@@ -28,7 +28,7 @@ impl Crew {
     /// Makes the processes of a configuration; none of them runs yet.
     pub(super) fn new(configuration: &Configuration, printer: Printer) -> Self {
         Self {
-            members: configuration.processes.iter().map(|config| Member::new(config.name.clone())).collect(),
+            members: configuration.processes.iter().map(Member::new).collect(),
             log: Log::default(),
             printer,
             name: configuration.name.to_string(),

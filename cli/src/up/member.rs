@@ -4,10 +4,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal};
 use soquete::{Backoff, Clock, SourceId};
-use soquete_node::config::ProcessName;
+use soquete_node::config::{ProcessConfig, ProcessName};
 
 use super::child::Child;
 use super::lines::Lines;
+use super::outputs::Outputs;
 use super::report::{ProcessReport, State};
 
 /// How long a process may take to stop by itself.
@@ -30,6 +31,8 @@ const MESSAGE_START: &str = "soquete: ";
 pub(super) struct Member {
     pub(super) name: ProcessName,
     pub(super) phase: Phase,
+    /// Its outputs that are held for it.
+    pub(super) outputs: Outputs,
     /// Whether it was ever ready.
     pub(super) was_ready: bool,
     restarts: u64,
@@ -66,9 +69,10 @@ pub(super) struct Running {
 
 impl Member {
     /// Makes a process that does not run yet.
-    pub(super) fn new(name: ProcessName) -> Self {
+    pub(super) fn new(config: &ProcessConfig) -> Self {
         Self {
-            name,
+            name: config.name.clone(),
+            outputs: Outputs::new(config),
             phase: Phase::Stopped,
             was_ready: false,
             restarts: 0,
@@ -246,7 +250,7 @@ mod tests {
     use super::*;
 
     fn member() -> Member {
-        Member::new("led_process".parse().unwrap())
+        Member::new(&ProcessConfig::new("led_process".parse().unwrap()))
     }
 
     #[test]

@@ -7,13 +7,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::Pid;
 use soquete::{Clock, Endpoint, Hub, SourceId};
 
 use super::child::Child;
 use super::control::{Desk, Wishes};
 use super::crew::Crew;
 use super::member::{Member, Phase, Running, STOP_TIMEOUT};
-use super::readiness::Readiness;
+use super::outputs::Due;
+use super::readiness::{Readiness, Told};
 use super::signals::Signals;
 use crate::instance::{Instance, Lock, remove_dead};
 use crate::output::{Exit, Failure};
@@ -170,7 +172,7 @@ impl Supervisor {
                     self.stop("stopping by signal");
                 }
             }
-            Source::Readiness => self.hear_who_is_ready(),
+            Source::Readiness => self.hear_processes(),
             Source::Starter => self.stop("stopping: the command that began this has ended"),
             Source::Output(nth) => self.read(nth),
             Source::End(nth) => self.see_end(nth),
@@ -181,7 +183,9 @@ impl Supervisor {
     fn begin(&mut self, nth: usize) {
         let member = &mut self.crew.members[nth];
         let notify = self.means.instance.notify();
-        let begun = Child::spawn(&member.name, &self.means.configuration, &notify).map_err(|error| error.to_string());
+        let held = member.outputs.copies();
+        let begun = held.and_then(|held| Child::spawn(&member.name, &self.means.configuration, &notify, held));
+        let begun = begun.map_err(|error| error.to_string());
         match begun.and_then(|child| self.watch(nth, child).map_err(|error| error.to_string())) {
             Ok(running) => self.crew.members[nth].started(running),
             Err(error) => self.ended(nth, &format!("it cannot be begun: {error}")),
@@ -200,28 +204,43 @@ impl Supervisor {
         self.means.hub.unwatch(id);
     }
 
-    fn hear_who_is_ready(&mut self) {
-        while let Some(pid) = self.means.readiness.next() {
+    /// Hears what processes tell of themselves.
+    fn hear_processes(&mut self) {
+        while let Some((pid, told)) = self.means.readiness.next() {
             let Some(nth) = self.crew.place_of(pid) else { continue };
             let member = &mut self.crew.members[nth];
-            if !matches!(member.phase, Phase::Starting(..)) {
-                continue;
+            match told {
+                Told::Ready => self.hear_ready(nth, pid),
+                Told::Hold(name, descriptor) => {
+                    if let Err(why) = member.outputs.hold(name, descriptor) {
+                        let who = member.name.clone();
+                        self.crew.say(&format!("{who}: {why}"));
+                    }
+                }
+                Told::GiveBack(name) => member.outputs.give_back(&name),
             }
-            let held = member.ready();
-            let name = member.name.clone();
-            self.crew.hear(nth, &held);
-            self.crew.say(&format!("{name} is ready, pid {}", pid.as_raw_nonzero()));
-            if self.course == Course::Starting(nth) {
-                self.course = match nth + 1 {
-                    next if next < self.crew.members.len() => Course::Starting(next),
-                    _ => Course::Running,
-                };
-            }
-            if let Course::Starting(next) = self.course
-                && matches!(self.crew.members[next].phase, Phase::Stopped)
-            {
-                self.begin(next);
-            }
+        }
+    }
+
+    fn hear_ready(&mut self, nth: usize, pid: Pid) {
+        let member = &mut self.crew.members[nth];
+        if !matches!(member.phase, Phase::Starting(..)) {
+            return;
+        }
+        let held = member.ready();
+        let name = member.name.clone();
+        self.crew.hear(nth, &held);
+        self.crew.say(&format!("{name} is ready, pid {}", pid.as_raw_nonzero()));
+        if self.course == Course::Starting(nth) {
+            self.course = match nth + 1 {
+                next if next < self.crew.members.len() => Course::Starting(next),
+                _ => Course::Running,
+            };
+        }
+        if let Course::Starting(next) = self.course
+            && matches!(self.crew.members[next].phase, Phase::Stopped)
+        {
+            self.begin(next);
         }
     }
 
@@ -246,6 +265,8 @@ impl Supervisor {
     }
 
     fn see_end(&mut self, nth: usize) {
+        // What it told before it ended comes first: a process that stops gives back its outputs with its stop values.
+        self.hear_processes();
         let Some(how) = self.crew.members[nth].running_mut().and_then(|running| running.child.ending()) else { return };
         // What it printed before it ended is read to the end; one read after the other, for it prints no more.
         let mut room = vec![0; READ_MAX_BYTES];
@@ -265,13 +286,17 @@ impl Supervisor {
         let member = &mut self.crew.members[nth];
         let name = member.name.clone();
         let was = member.ended(how);
+        let due = if self.course == Course::Stopping { Due::Stop } else { Due::Safe };
+        let settled = member.outputs.settle(due);
         if let Phase::Starting(running, _) | Phase::Ready(running, _) | Phase::Stopping(running, _) = &was {
             let (end, output) = (running.end, running.output);
             self.unwatch(end);
             output.into_iter().for_each(|output| self.unwatch(output));
         }
+        settled.iter().for_each(|what| self.crew.say(&format!("{name} died; {what}")));
         match self.course {
             Course::Stopping => {
+                self.crew.members[nth].outputs.give_back_all();
                 let by_force = if matches!(was, Phase::Stopping(_, None)) { " by force" } else { "" };
                 self.stopped.push(format!("{name} stopped{by_force}"));
                 self.crew.say(&format!("{name} has stopped: {how}"));

@@ -190,6 +190,7 @@ impl Board {
             far: None,
             gpio: None,
             latency: None,
+            owed: None,
         };
         ProcessStatus {
             name: self.plan.name.to_owned(),

@@ -24,7 +24,7 @@ impl Real {
         let (stop, alive) = std::io::pipe().unwrap();
         config.syslog = None;
         let stop_on = vec![OwnedFd::from(stop)];
-        let surroundings = Surroundings { control: Some(control.clone()), stop_on, journal: None };
+        let surroundings = Surroundings { control: Some(control.clone()), stop_on, ..Surroundings::default() };
         let process = Process::new(config, surroundings).unwrap();
         let endpoints = process.endpoints().to_vec();
         let running = thread::spawn(move || process.run().unwrap());

@@ -10,6 +10,7 @@ use crate::command::Order;
 use crate::fact::Instructions;
 use crate::lease::Leases;
 use crate::line::Lines;
+use crate::owed::Debts;
 use crate::queue::{Queue, refused};
 use crate::rule::Rules;
 use crate::watch::Watchers;
@@ -28,6 +29,7 @@ pub struct Board {
     queue: Queue,
     leases: Leases,
     motions: Motions,
+    debts: Debts,
     watchers: Watchers,
     rules: Rules,
     phase: Phase,
@@ -58,27 +60,31 @@ impl Board {
             Fact::Command(command) => self.command(now, command),
             Fact::Acted { action, line, outcome, at } => self.acted(now, (action, line), outcome, at),
             Fact::Edge { line, level, at } => self.edge(now, line, level, at),
-            Fact::Confirmed { line, level, cause } => self.told(now, line, level.into(), cause),
+            Fact::Confirmed { line, level, cause } => {
+                self.debts.told(now, line, level);
+                self.told(now, line, level.into(), cause);
+            }
             Fact::Lost { line, cause } => self.told(now, line, Value::Unknown, cause),
             Fact::Delivered { press, outcome } => self.rules.delivered(now, press, outcome, &mut self.out),
         }
     }
 
     /// Ends the leases that were not renewed, and the commands and presses whose deadline has passed while they waited,
-    /// changes the lines that pulse or blink, and sets off the rules of inputs that are held. Edges that happened before
+    /// changes the lines that pulse or blink, tries again what lines are owed, and sets off the rules of inputs that are held. Edges that happened before
     /// `now` are to be told first.
     pub fn handle_timeout(&mut self, now: Duration) {
         self.end_leases(now);
         self.queue.expire(now, &self.lines, &mut self.out);
         self.step(now);
+        self.pay(now);
         self.rules.handle_timeout(now, &mut self.out);
     }
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) wants to be called, which may have been; `None` while nothing
-    /// waits that could expire, no input is held that could set off a rule, and no line pulses or blinks.
+    /// waits that could expire, no input is held that could set off a rule, and no line pulses, blinks or is owed its safe value.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
-        let moves = self.free_times().map(|(_, at)| at);
+        let moves = self.free_times().chain(self.pay_times()).map(|(_, at)| at);
         [self.queue.timeout(), self.rules.timeout(), self.leases.timeout()].into_iter().flatten().chain(moves).min()
     }
 
@@ -107,6 +113,7 @@ impl Board {
             self.rules.close(&mut self.out);
             self.leases.clear();
             self.motions.clear();
+            self.debts.clear();
             self.queue.refuse(now, &self.lines, &self.queue.waiting(), &Refusal::Stopping, &mut self.out);
             self.preset_all(now, "stop", |spec| spec.stop);
         }
@@ -143,7 +150,8 @@ impl Board {
     }
 
     fn acted(&mut self, now: Duration, (action, line): (ActionId, LineId), outcome: Taken, at: Option<Duration>) {
-        let Some(settled) = self.queue.settle(action, line, outcome, at) else { return };
+        let Some(settled) = self.queue.settle(action, line, outcome.clone(), at) else { return };
+        self.debts.settled(now, line, action, &outcome);
         self.move_on(now, line, action, &settled);
         if let Some(value) = settled.value {
             self.change(line, value, at.unwrap_or(now), settled.cause);
@@ -184,8 +192,8 @@ impl Board {
 
     fn preset(&mut self, now: Duration, line: LineId, preset: Preset, cause: &str) {
         let is_output = self.lines.get(line).is_some_and(|line| line.direction() == Direction::Output);
-        if let Some(verb) = preset.verb().filter(|_| is_output) {
-            self.set(now, line, verb, cause.into());
+        if let Some(level) = preset.level().filter(|_| is_output) {
+            self.set(now, line, level.into(), cause.into());
         }
     }
 
@@ -268,6 +276,7 @@ impl Board {
     fn abandon(&mut self, now: Duration, line: LineId, refusal: &Refusal, cause: &'static str) {
         self.drop_lease(line);
         self.motions.end(line);
+        self.debts.forget(line);
         let waiting = self.queue.waiting_for(line);
         self.queue.refuse(now, &self.lines, &waiting, refusal, &mut self.out);
         for action in self.queue.acting_on(line) {

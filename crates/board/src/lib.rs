@@ -21,7 +21,8 @@
 //! - Commands on one line are done one at a time, in the order they came. One that has to wait beyond its deadline is
 //!   refused; it is never done late.
 //! - A line has one owner at most: who has a lease on it. Nobody else sets it until the lease is released, or ends because
-//!   it was not renewed; then the line gets its safe value.
+//!   it was not renewed; then the line gets its safe value, which is tried
+//!   until it is set or the line was told something else.
 //! - A line that pulses or blinks is ended by whatever is done to it later, and by nothing that was refused. Its changes
 //!   come at the times that were planned when it began; those that are over are not made up for.
 //! - Where a far board keeps a line, all this is its matter ([`Keeper::Far`]): commands go to it in the order they came.
@@ -77,6 +78,7 @@ mod gesture;
 mod lease;
 mod line;
 mod name;
+mod owed;
 mod queue;
 mod refusal;
 mod rule;
@@ -93,6 +95,7 @@ pub use gesture::Trigger;
 pub use lease::{LEASE_MAX, LEASE_MIN, Lease, LeaseNews, Owner, OwnerId};
 pub use line::{LINES_MAX, Line, LineId, LineSpec};
 pub use name::{LineName, NAME_BYTES_MAX, NameError, RESERVED_WORDS};
+pub use owed::{OWED_PAUSE_MAX, OWED_PAUSE_MIN, Owed};
 pub use queue::COMMANDS_WAITING_MAX;
 pub use refusal::Refusal;
 pub use rule::{PRESSES_WAITING_MAX, PressCounts, PressId, RULES_MAX, Rule, RuleId, RuleSpec};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{Cause, Direction, Event, Keeper, Level, LineName, Preset, Refusal, Value};
+use crate::{Cause, Direction, Event, Keeper, LineName, Preset, Refusal, Value};
 
 /// The most lines of one board: no board has as many pins, and `LINES` stays one screenful of kilobytes.
 pub const LINES_MAX: usize = 1024;
@@ -26,7 +26,7 @@ pub struct LineSpec {
     /// What it gets at a clean stop, as an output.
     pub stop: Preset,
     /// What it gets when its owner is gone, as an output.
-    pub safe: Level,
+    pub safe: Preset,
     /// Whether who wants a lease gets it although another has one.
     pub may_be_taken_over: bool,
 }
@@ -49,7 +49,7 @@ impl LineSpec {
             keeper: Keeper::Board,
             start: Preset::Off,
             stop: Preset::Off,
-            safe: Level::Off,
+            safe: Preset::Off,
             may_be_taken_over: false,
         }
     }

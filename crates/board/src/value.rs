@@ -130,10 +130,12 @@ pub enum Preset {
 }
 
 impl Preset {
-    pub(crate) fn verb(self) -> Option<Verb> {
+    /// Returns what it gets; nothing where it is left as it is.
+    #[must_use]
+    pub fn level(self) -> Option<Level> {
         match self {
-            Self::On => Some(Verb::On),
-            Self::Off => Some(Verb::Off),
+            Self::On => Some(Level::On),
+            Self::Off => Some(Level::Off),
             Self::Keep => None,
         }
     }

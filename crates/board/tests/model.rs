@@ -152,7 +152,7 @@ impl World {
         // E always, and D by turns.
         let is_far = text == "E" || (text == "D" && self.tickets % 2 == 1);
         let keeper = if is_far { Keeper::Far } else { Keeper::Board };
-        let safe = if text == "A" { Level::On } else { Level::Off };
+        let safe = if text == "A" { Preset::On } else { Preset::Off };
         let spec = LineSpec { keeper, safe, may_be_taken_over: text == "B", ..spec };
         let direction = spec.direction;
         let id = self.board.add_line(self.now, spec).unwrap();

@@ -6,7 +6,7 @@ mod log;
 mod remote;
 
 pub(crate) use fifo::{Fifo, Line as FifoLine};
-pub(crate) use gpio::{Gpios, Hardware, Kernel, Seen, Trouble};
+pub(crate) use gpio::{Gpios, Hardware, Kernel, Seen, Trouble, drive};
 #[cfg(test)]
 pub(crate) use gpio::{fake, scene};
 pub(crate) use log::Log;

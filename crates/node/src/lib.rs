@@ -3,6 +3,7 @@
 pub mod config;
 pub mod hardware;
 pub mod histogram;
+pub mod holder;
 pub mod status;
 
 mod back;

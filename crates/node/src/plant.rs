@@ -5,10 +5,11 @@ use crate::config::{LineConfig, ProcessConfig, RuleConfig};
 use crate::console;
 use crate::error::ProcessError;
 use crate::histogram::Histogram;
+use crate::holder::Holder;
 use soquete::{Clock, Hub};
 use soquete_board::{
-    Board, Cause, Direction, Event, Fact, Failure, Instruction, Level, LineId, LineName, LineSpec, Outcome, Owner,
-    OwnerId, PressId, Refusal, RuleId, RuleSpec, Taken, Ticket, Value, Verb, WatcherId,
+    Board, Cause, Direction, Event, Fact, Failure, Instruction, Level, LineId, LineName, LineSpec, Outcome, Owed,
+    Owner, OwnerId, PressId, Refusal, RuleId, RuleSpec, Taken, Ticket, Value, Verb, WatcherId,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -72,7 +73,12 @@ impl Plant {
     /// Wires the lines of a process and takes its rules.
     ///
     /// `made` are the FIFOs that an earlier run of this process made and could not remove.
-    pub(crate) fn new(config: &ProcessConfig, made: &[u64], hardware: Box<dyn Hardware>) -> Result<Self, ProcessError> {
+    pub(crate) fn new(
+        config: &ProcessConfig,
+        made: &[u64],
+        hardware: Box<dyn Hardware>,
+        holder: Option<Holder>,
+    ) -> Result<Self, ProcessError> {
         let now = Clock::now();
         let mut board = Board::new();
         let (mut wired, mut ids) = (BTreeMap::new(), Vec::new());
@@ -94,7 +100,7 @@ impl Plant {
             board.add_rule(spec_of(rule)?).map_err(refused)?;
         }
         let remotes = Remotes::new(config, &ids);
-        let gpios = Gpios::new(config, &ids, hardware)?;
+        let gpios = Gpios::new(config, &ids, hardware, holder)?;
         let mut plant = Plant { board, remotes, gpios, wired, effects: VecDeque::new(), is_preset: false };
         plant.take_gpios_told(now);
         Ok(plant)
@@ -231,7 +237,9 @@ impl Plant {
 
     /// Reads what the hardware has to tell, and tells the board.
     pub(crate) fn hear_gpios(&mut self, now: Duration, hub: &mut Hub) {
-        self.gpios.drive(now, hub);
+        let board = &self.board;
+        // Not the start value first: a relay would click.
+        self.gpios.drive(now, hub, &|line| board.owed(line).map(Owed::level));
         self.take_gpios_told(now);
     }
 
@@ -291,6 +299,9 @@ impl Plant {
         match &outcome {
             Ok(()) if is_change => console::say(&format!("{} {}, by {cause}", wired.name, Value::from(level))),
             Ok(()) => {}
+            // It was said when it was refused first, and is tried again and again.
+            Err(failure)
+                if self.board.owed(line).is_some_and(|owed| owed.cause() == cause && owed.failure() == failure) => {}
             // That hardware is missing was said.
             Err(_) if is_gpio && !self.gpios.holds(line) => {}
             // Of a value that nobody asked for nobody else would hear.

@@ -10,6 +10,7 @@ use crate::console::{self, Seldom};
 use crate::deliver::Deliveries;
 use crate::error::ProcessError;
 use crate::front::{COMMAND_MAX_BYTES, CONTROL, Front, SERVICE};
+use crate::holder::Holder;
 use crate::journal::Journal;
 use crate::plant::{Effect, Plant};
 use crate::report::Reports;
@@ -48,6 +49,9 @@ pub struct Surroundings {
     pub stop_on: Vec<OwnedFd>,
     /// Where it notes the presses under way, so that its next start can tell how many were forgotten.
     pub journal: Option<PathBuf>,
+    /// Who holds the descriptors of its outputs on hardware, so that they outlive it; without one, the hardware decides what
+    /// they have after its death.
+    pub holder: Option<Holder>,
 }
 
 /// A process: lines, endpoints and rules on one loop.
@@ -105,7 +109,7 @@ impl Process {
         let control = control.transpose()?;
         // Endpoints first: who cannot have them touches neither FIFOs nor outputs.
         let mut journal = Journal::open(surroundings.journal);
-        let mut plant = Plant::new(&config, journal.made(), hardware)?;
+        let mut plant = Plant::new(&config, journal.made(), hardware, surroundings.holder)?;
         journal.note_made(&plant.fifos_made());
         let fifos = watch_fifos(&mut hub, &plant)?;
         let mut stop_sources = Vec::new();
@@ -358,6 +362,7 @@ impl Process {
         self.settle(Clock::now());
         self.deliveries.close(&mut self.hub);
         self.front.plant.remotes.close(&mut self.hub);
+        self.front.plant.gpios.give_back();
         self.hub.goodbye("the process stops", &mut self.front);
         self.hub.drain(GOODBYE_TIMEOUT, &mut self.front);
         self.journal.close();

@@ -54,6 +54,21 @@ pub struct LineStatus {
     /// senders told how old their causes were, and without the way of these commands over the wire. Nothing where there was
     /// none. A command that gives an output the value it has counts, too.
     pub latency: Option<LatencyStatus>,
+    /// The safe value that its back-end refused at the end of a lease, and that is tried again; nothing where it has it, or was
+    /// told something else since.
+    #[serde(default)]
+    pub owed: Option<OwedStatus>,
+}
+
+/// A safe value that could not be set, at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwedStatus {
+    /// `on` or `off`.
+    pub value: String,
+    /// What made it due: `the end of the lease of …`.
+    pub cause: String,
+    /// Why the latest attempt failed.
+    pub trouble: String,
 }
 
 /// How long something took, as often as it happened since the start.

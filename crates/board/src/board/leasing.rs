@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Board, Phase};
 use crate::command::outputs;
 use crate::lease::{LEASE_MAX, LEASE_MIN, Lease, LeaseNews, Owner, OwnerId};
-use crate::{Cause, Instruction, Keeper, LineId, LineName, Refusal};
+use crate::{Cause, Instruction, Keeper, LineId, LineName, Owed, Refusal};
 
 /// Leases.
 ///
@@ -77,15 +77,42 @@ impl Board {
     pub(super) fn end_leases(&mut self, now: Duration) {
         while let Some((id, lease)) = self.leases.take_ended(now) {
             let Some(line) = self.lines.get(id) else { continue };
-            let (name, verb) = (line.name().clone(), line.spec().safe.into());
+            let (name, safe) = (line.name().clone(), line.spec().safe);
             let owner = lease.owner().words.clone();
             let cause = Cause::from(format!("the end of the lease of {owner}"));
             self.tell(id, LeaseNews::Ended { owner });
             // What its owner still wanted must not keep the line from being safe.
             let waiting = self.queue.waiting_of_others(id, None);
             self.queue.refuse(now, &self.lines, &waiting, &Refusal::LeaseEnded(name), &mut self.out);
-            self.set(now, id, verb, cause);
+            if let Some(level) = safe.level() {
+                let action = self.set(now, id, level.into(), cause.clone());
+                self.debts.begin(id, action, level, cause);
+            }
         }
+    }
+
+    /// Returns the safe value that a line was to get at the end of a lease and did not, since its back-end refused. It is
+    /// tried again from [`OWED_PAUSE_MIN`](crate::OWED_PAUSE_MIN) to [`OWED_PAUSE_MAX`](crate::OWED_PAUSE_MAX) later, until it
+    /// is set, or something else was told to the line.
+    #[must_use]
+    pub fn owed(&self, line: LineId) -> Option<&Owed> {
+        self.debts.get(line)
+    }
+
+    /// Tries again to set the safe values that are due. A line that something is done to waits for its end.
+    pub(super) fn pay(&mut self, now: Duration) {
+        let due: Vec<LineId> = self.pay_times().filter(|(_, at)| *at <= now).map(|(line, _)| line).collect();
+        for line in due {
+            let owed = self.debts.get(line).map(|owed| (owed.level(), owed.cause().clone()));
+            let Some((level, cause)) = owed else { continue };
+            let action = self.set(now, line, level.into(), cause);
+            self.debts.asked(line, action);
+        }
+    }
+
+    /// Returns when safe values are to be tried again, of the lines that nothing is done to.
+    pub(super) fn pay_times(&self) -> impl Iterator<Item = (LineId, Duration)> {
+        self.debts.times().filter(|(line, _)| self.queue.is_free(*line))
     }
 
     /// Ends the lease on a line that is one no more.
@@ -104,14 +131,14 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use crate::fixture::{Scene, ms, name};
-    use crate::{Direction, Level, LineSpec};
+    use crate::{Direction, Level, LineSpec, Preset};
 
     const NOTHING: [&str; 0] = [];
 
     /// Makes a board with the outputs A and B, and PUMP, which is safe on and may be taken over; all are off.
     fn scene() -> Scene {
         let mut scene = Scene::new(&["A", "B"], &["IN"]);
-        let pump = LineSpec { safe: Level::On, may_be_taken_over: true, ..LineSpec::output(name("PUMP")) };
+        let pump = LineSpec { safe: Preset::On, may_be_taken_over: true, ..LineSpec::output(name("PUMP")) };
         scene.board.add_line(ms(0), pump).unwrap();
         ["A", "B", "PUMP"].iter().for_each(|line| scene.confirm(line, Level::Off));
         scene

@@ -25,7 +25,7 @@ impl World {
                 Instruction::Leased { line, news: LeaseNews::Ended { .. } } => {
                     if !self.dropped.remove(&line) {
                         assert!(self.ending.remove(&line), "a lease that was renewed in time");
-                        let safe = if line == name("A") { Verb::On } else { Verb::Off };
+                        let safe = safe(&line);
                         let line = self.lines.get_mut(&line).unwrap();
                         (line.due, line.motion) = (Some(safe), None);
                     }
@@ -66,6 +66,10 @@ impl World {
                 Some(safe) => {
                     assert!(told == safe && cause.as_str().starts_with("the end of the lease of "), "not safe");
                 }
+                // It was refused before, and is tried again.
+                None if cause.as_str().starts_with("the end of the lease of ") => {
+                    assert_eq!(told, safe(name), "not safe");
+                }
                 None => assert!(command.is_none_or(|command| {
                     let owner = self.leases.get(name).map(|(owner, _)| OwnerId::from(*owner));
                     owner.is_none_or(|owner| owner == command.owner)
@@ -98,6 +102,11 @@ impl World {
             assert!(asked.eq(values.into_iter().map(|(name, _)| name)));
         }
     }
+}
+
+/// Says what a line gets at the end of a lease.
+fn safe(line: &LineName) -> Verb {
+    if *line == name("A") { Verb::On } else { Verb::Off }
 }
 
 /// Says what a back-end is to be told of what a line is.

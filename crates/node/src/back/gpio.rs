@@ -5,34 +5,34 @@ mod debounce;
 #[cfg(test)]
 pub(crate) mod fake;
 mod find;
+mod hold;
 mod kernel;
 mod line;
+mod request;
 #[cfg(test)]
 pub(crate) mod scene;
+mod search;
 mod stamp;
 mod trouble;
 
 pub(crate) use chip::{Hardware, Seen};
 pub(crate) use kernel::Kernel;
+pub(crate) use request::drive;
 pub(crate) use trouble::Trouble;
 
 use crate::config::ProcessConfig;
 use crate::console::Seldom;
 use crate::error::ProcessError;
+use crate::holder::Holder;
 use crate::status::GpioStatus;
-use line::{GpioLine, Held};
-use soquete::{Backoff, Hub, SourceId};
+use hold::Hold;
+use line::{Due, GpioLine, Held, Taking};
+use search::Search;
+use soquete::{Hub, SourceId};
 use soquete_board::{Cause, Fact, Failure, Level, LineId, Outcome};
 use stamp::Stamps;
 use std::collections::VecDeque;
-use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
-
-/// The first pause before a line that went is looked for again; each later one is twice as long.
-const RETRY_FIRST: Duration = Duration::from_millis(100);
-
-/// The longest pause: a look at all chips costs a system call a line, and what arrives in /dev is heard of at once.
-const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// The lines of a process that are hardware.
 #[derive(Debug)]
@@ -45,16 +45,7 @@ pub(crate) struct Gpios {
     stamps: Stamps,
     said: Seldom,
     search: Search,
-}
-
-/// The search for lines that are not there.
-#[derive(Debug)]
-struct Search {
-    /// Tells that a chip may have come; there only while a line is missing.
-    arrivals: Option<(OwnedFd, SourceId)>,
-    backoff: Backoff,
-    /// When to look again; nothing while no line is missing.
-    at: Option<Duration>,
+    hold: Hold,
 }
 
 impl Gpios {
@@ -68,6 +59,7 @@ impl Gpios {
         config: &ProcessConfig,
         ids: &[LineId],
         hardware: Box<dyn Hardware>,
+        holder: Option<Holder>,
     ) -> Result<Self, ProcessError> {
         let mut gpios = Gpios {
             hardware,
@@ -76,7 +68,8 @@ impl Gpios {
             told: VecDeque::new(),
             stamps: Stamps::new(),
             said: Seldom::new("news of hardware lines"),
-            search: Search { arrivals: None, backoff: Backoff::new(RETRY_FIRST, RETRY_MAX), at: None },
+            search: Search::new(),
+            hold: Hold::new(holder),
         };
         if gpios.lines.is_empty() {
             return Ok(gpios);
@@ -87,40 +80,29 @@ impl Gpios {
             trouble.map_or(Ok(()), |trouble| Err(trouble.at(&line.words())))
         };
         gpios.lines.iter().try_for_each(certain)?;
+        gpios.give_up_others(&seen);
         let now = soquete::Clock::now();
         for nth in 0..gpios.lines.len() {
-            match gpios.take(&seen, nth) {
+            match gpios.take(&seen, nth, &|_| None) {
                 Ok(()) => {}
                 Err(trouble) if trouble.is_absence() => gpios.miss(now, nth, trouble),
                 Err(trouble) => return Err(trouble.at(&gpios.lines[nth].words())),
             }
         }
+        // Before this process is ready, so that whoever waits for that finds them held.
+        gpios.store(now);
         Ok(gpios)
     }
 
     /// Takes a line, and tells what it has.
-    fn take(&mut self, seen: &[chip::Seen], nth: usize) -> Result<(), Trouble> {
+    fn take(&mut self, seen: &[chip::Seen], nth: usize, due: Due<'_>) -> Result<(), Trouble> {
         let line = &mut self.lines[nth];
-        let (held, level) = line.take(&*self.hardware, seen, &self.consumer)?;
+        let (hardware, consumer, holder) = (&*self.hardware, self.consumer.as_str(), &mut self.hold.holder);
+        let (held, level) = line.take(&mut Taking { hardware, seen, consumer, holder, due })?;
         let cause = Cause::from(if line.trouble.is_some() { "chip" } else { "start" });
         (line.held, line.trouble) = (Some(held), None);
         self.told.extend(level.map(|level| Fact::Confirmed { line: line.id, level, cause }));
         Ok(())
-    }
-
-    /// Says that a line is missing, and looks for it from now on.
-    fn miss(&mut self, now: Duration, nth: usize, trouble: Trouble) {
-        let line = &mut self.lines[nth];
-        // A chip that is gone has neither name nor label, which is no news.
-        let is_still_gone = line.trouble == Some(Trouble::Gone) && trouble.may_come();
-        if !is_still_gone && line.trouble.as_ref() != Some(&trouble) {
-            self.said.say(now, &format!("{}: {trouble}; {}", line.words(), trouble.act()));
-        }
-        line.trouble = Some(if is_still_gone { Trouble::Gone } else { trouble });
-        if self.search.at.is_none() {
-            self.search.backoff.reset();
-            self.search.at = Some(now + self.search.backoff.next(u64::MAX));
-        }
     }
 
     /// Says whether a line is hardware, and there.
@@ -150,8 +132,8 @@ impl Gpios {
     }
 
     /// Reads edges, gives up what is lost, looks for what is missing; what it all comes to is told by
-    /// [`next`](Gpios::next).
-    pub(crate) fn drive(&mut self, now: Duration, hub: &mut Hub) {
+    /// [`next`](Gpios::next). An output that is there again gets what `due` says, or else its start value.
+    pub(crate) fn drive(&mut self, now: Duration, hub: &mut Hub, due: &dyn Fn(LineId) -> Option<Level>) {
         if self.lines.is_empty() {
             return;
         }
@@ -162,9 +144,10 @@ impl Gpios {
         (0..self.lines.len()).for_each(|nth| self.part(now, nth, hub));
         self.stamps.measure();
         if self.search.at.is_some_and(|at| at <= now) {
-            self.look(now);
+            self.look(now, due);
         }
         self.watch(now, hub);
+        self.store(now);
     }
 
     /// Reads the edges of a line.
@@ -194,65 +177,6 @@ impl Gpios {
         held.calm_down(now, &mut tell);
     }
 
-    /// Gives a line back that is lost.
-    fn part(&mut self, now: Duration, nth: usize, hub: &mut Hub) {
-        let line = &mut self.lines[nth];
-        let Some(trouble) = line.held.as_mut().and_then(|held| held.lost.take()) else { return };
-        if let Some(source) = line.held.take().and_then(|held| held.source) {
-            hub.unwatch(source);
-        }
-        let cause = Cause::from(format!("gpio:{}: {trouble}", line.gpio.line));
-        self.told.push_back(Fact::Lost { line: line.id, cause });
-        self.miss(now, nth, trouble);
-    }
-
-    /// Looks for what is missing.
-    fn look(&mut self, now: Duration) {
-        let seen = self.hardware.chips();
-        for nth in 0..self.lines.len() {
-            if self.lines[nth].held.is_some() {
-                continue;
-            }
-            let taken = match &seen {
-                Ok(seen) => self.take(seen, nth),
-                Err(error) => Err(Trouble::of(error)),
-            };
-            match taken {
-                Ok(()) => {
-                    let words = self.lines[nth].words();
-                    self.said.say(now, &format!("{words} is there"));
-                }
-                Err(trouble) => self.miss(now, nth, trouble),
-            }
-        }
-        let is_any_missing = self.lines.iter().any(|line| line.held.is_none());
-        self.search.at = is_any_missing.then(|| now + self.search.backoff.next(u64::MAX));
-    }
-
-    /// Watches over what is held, and over what may arrive while something is missing.
-    fn watch(&mut self, now: Duration, hub: &mut Hub) {
-        for held in self.lines.iter_mut().filter_map(|line| line.held.as_mut()).filter(|held| held.source.is_none()) {
-            match hub.watch(held.request.fd()) {
-                // What happened before it was watched is read at once.
-                Ok(source) => (held.source, held.is_ready) = (Some(source), true),
-                Err(error) => held.lost = Some(Trouble::Other(error.to_string())),
-            }
-        }
-        match (self.search.at, self.search.arrivals.take()) {
-            (None, Some((_, source))) => hub.unwatch(source),
-            (Some(_), None) => {
-                // Without it, it is looked for all the same, after a pause.
-                let watched = self.hardware.arrivals().ok().and_then(|fd| Some((hub.watch(fd.as_fd()).ok()?, fd)));
-                if let Some((source, fd)) = watched {
-                    self.search.arrivals = Some((fd, source));
-                    // It may have come in between.
-                    self.search.at = Some(now);
-                }
-            }
-            (_, arrivals) => self.search.arrivals = arrivals,
-        }
-    }
-
     /// Returns what was told next.
     pub(crate) fn next(&mut self) -> Option<Fact> {
         self.told.pop_front()
@@ -265,7 +189,7 @@ impl Gpios {
             return Some(Duration::ZERO);
         }
         let debounces = held().filter_map(|held| held.debounce.as_ref()?.timeout());
-        debounces.chain(self.search.at).chain(self.said.timeout()).min()
+        debounces.chain(self.search.at).chain(self.hold.at).chain(self.said.timeout()).min()
     }
 
     /// Says how a line is, if it is hardware.
@@ -290,7 +214,7 @@ fn time(fact: &Fact) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::fake::Fake;
-    use super::scene::{Scene, input, output, with};
+    use super::scene::{Scene, input, output, pi, with};
     use super::stamp::monotonic;
     use super::*;
     use rustix::io::Errno;
@@ -298,13 +222,6 @@ mod tests {
     use soquete_board::Preset;
 
     const MS: Duration = Duration::from_millis(1);
-
-    /// A machine with one chip.
-    fn pi() -> Fake {
-        let fake = Fake::default();
-        fake.plug("soc", &["GPIO4", "GPIO17", "GPIO18"]);
-        fake
-    }
 
     #[test]
     fn an_output_has_its_start_value_from_the_first_moment_on() {
@@ -419,54 +336,5 @@ mod tests {
         fake.pull("GPIO4", Level::Off);
         assert_eq!(scene.told(2), ["A on edge", "A off edge"]);
         assert_eq!(scene.gpios.status(scene.ids[0]).unwrap().missed_edges, 7);
-    }
-
-    #[test]
-    fn a_chip_that_goes_takes_its_own_lines_only_and_brings_them_back() {
-        let fake = pi();
-        fake.plug("usb", &["P0", "P1"]);
-        let lines = vec![output("A", "P0"), input("B", "usb/1"), output("C", "GPIO17"), input("D", "GPIO4")];
-        let mut scene = Scene::new(&fake, lines).unwrap();
-        scene.told(4);
-        assert_eq!(scene.gpios.set(scene.ids[0], Level::On), Ok(()));
-        fake.unplug("usb");
-        let why = "the chip is gone";
-        assert_eq!(scene.told(2), [format!("A lost gpio:P0: {why}"), format!("B lost gpio:usb/1: {why}")]);
-        let status = scene.gpios.status(scene.ids[1]).unwrap();
-        assert_eq!((status.place, status.trouble.is_some()), (None, true));
-        let refused = scene.gpios.set(scene.ids[0], Level::On).unwrap_err();
-        assert!(matches!(&refused, Failure::NotDone(why) if why.starts_with("gpio:P0: ")), "{refused}");
-        assert_eq!(scene.gpios.set(scene.ids[2], Level::On), Ok(()));
-        fake.pull("GPIO4", Level::On);
-        assert_eq!(scene.told(1), ["D on edge"]);
-        fake.plug("usb", &["P0", "P1"]);
-        assert_eq!(scene.told(2), ["A off chip", "B off chip"]);
-        fake.pull("P1", Level::On);
-        assert_eq!(scene.told(1), ["B on edge"]);
-        assert_eq!(scene.gpios.status(scene.ids[1]).unwrap().place.as_deref(), Some("usb/1"));
-    }
-
-    #[test]
-    fn a_chip_that_appears_later_is_found_by_name_and_by_label() {
-        let fake = pi();
-        let on = crate::config::LineConfig { start: Preset::On, ..output("A", "P0") };
-        let mut scene = Scene::new(&fake, vec![on, input("B", "usb/1"), output("C", "GPIO17")]).unwrap();
-        assert_eq!(scene.told(1), ["C off start"]);
-        assert!(!scene.gpios.holds(scene.ids[0]) && scene.gpios.holds(scene.ids[2]));
-        // Its node is there before its line can be had.
-        fake.refuse(&[Errno::ACCESS, Errno::NODEV]);
-        fake.plug("usb", &["P0", "P1"]);
-        assert_eq!(scene.told(2), ["A on chip", "B off chip"]);
-    }
-
-    #[test]
-    fn an_output_that_is_lost_while_it_is_set_is_not_done_and_lost() {
-        let fake = pi();
-        let mut scene = Scene::new(&fake, vec![output("A", "GPIO17")]).unwrap();
-        scene.told(1);
-        fake.unplug("soc");
-        let gone = "gpio:GPIO17: the chip is gone";
-        assert_eq!(scene.gpios.set(scene.ids[0], Level::On), Err(Failure::NotDone(gone.into())));
-        assert_eq!(scene.told(1), [format!("A lost {gone}")]);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use soquete::Endpoint;
-use soquete_board::{Direction, Keeper, Level, LineName, Preset};
+use soquete_board::{Direction, Keeper, LineName, Preset};
 
 use super::{Gpio, HardwareLineError, MODE_DEFAULT};
 
@@ -19,8 +19,9 @@ pub struct LineConfig {
     pub start: Preset,
     /// What an output gets at a clean stop; off by default, and a remote one keeps what it has.
     pub stop: Preset,
-    /// What an output gets when a lease on it ends without renewal; off by default.
-    pub safe: Level,
+    /// What an output gets when a lease on it ends without renewal, and one of the hardware when its process dies and somebody
+    /// holds it meanwhile; off by default.
+    pub safe: Preset,
     /// Whether who wants a lease on an output gets it although another has one; not by default.
     pub may_be_taken_over: bool,
 }
@@ -30,7 +31,7 @@ impl LineConfig {
     #[must_use]
     pub fn new(name: LineName, kind: LineKind) -> Self {
         let preset = kind.preset_default();
-        Self { name, kind, start: preset, stop: preset, safe: Level::Off, may_be_taken_over: false }
+        Self { name, kind, start: preset, stop: preset, safe: Preset::Off, may_be_taken_over: false }
     }
 }
 

@@ -4,8 +4,8 @@ use super::{Process, Surroundings};
 use crate::back::fake::Fake;
 use crate::back::scene::{input, output, with};
 use crate::config::{Bias, ProcessConfig, RuleConfig, Serve, Trigger};
-use soquete::{Client, ClientOptions, Endpoint, Received, UnixName};
-use soquete_board::Level;
+use soquete::{Client, ClientOptions, Clock, Endpoint, Received, UnixName};
+use soquete_board::{Level, Preset};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
@@ -26,7 +26,7 @@ impl Running {
         let unique = COUNT.fetch_add(1, Ordering::Relaxed);
         let control = std::env::temp_dir().join(format!("soquete-hardware-{}-{unique}", std::process::id()));
         let stop_on = vec![reader.into()];
-        let surroundings = Surroundings { stop_on, control: Some(control.clone()), journal: None };
+        let surroundings = Surroundings { stop_on, control: Some(control.clone()), ..Surroundings::default() };
         let process = Process::on(config, surroundings, Box::new(fake.clone())).unwrap();
         let at = process.endpoints()[0].clone();
         let thread = Some(std::thread::spawn(move || process.run().unwrap()));
@@ -40,6 +40,13 @@ impl Running {
             Ok(answer) => String::from_utf8(answer.to_vec()).unwrap(),
             Err(error) => error.to_string(),
         }
+    }
+
+    /// Returns what it tells about itself.
+    fn status(&mut self) -> String {
+        let control = Endpoint::Unix(UnixName::Path(self.control.clone()));
+        let mut control = Client::connect(&control, ClientOptions::frames("control")).unwrap();
+        String::from_utf8(control.request(b"STATUS").unwrap().to_vec()).unwrap()
     }
 
     /// Waits for the next change, in words: `LED ON`.
@@ -148,9 +155,9 @@ fn a_chip_that_goes_ends_what_its_lines_did_by_themselves() {
 }
 
 #[test]
-fn a_lease_that_ends_makes_an_output_safe_and_one_that_was_gone_then_has_its_start_value() {
+fn a_lease_that_ends_makes_an_output_safe_and_one_that_was_gone_then_when_it_is_back() {
     let (fake, mut config) = config(&[]);
-    config.lines.iter_mut().for_each(|line| line.safe = Level::On);
+    config.lines.iter_mut().for_each(|line| line.safe = Preset::On);
     let mut board = Running::start(&fake, config);
     board.ask("WATCH");
     fake.unplug("usb");
@@ -158,7 +165,41 @@ fn a_lease_that_ends_makes_an_output_safe_and_one_that_was_gone_then_has_its_sta
     assert_eq!(board.ask("LEASE LED FAR 100ms"), "OK LEASE LED FAR 100ms");
     assert_eq!(board.event(), "LED ON");
     assert_eq!(fake.wire("GPIO17"), Level::On);
+    fake.asked();
+    fake.plug("usb", &["P0"]);
+    assert_eq!(board.event(), "FAR ON");
+    // From the first moment on: it never had its start value.
+    assert_eq!(fake.asked(), ["request Output(On)"]);
+    assert_eq!(board.ask("FAR OFF"), "OK FAR OFF");
+}
+
+#[test]
+fn an_output_that_was_away_while_its_lease_lived_has_its_start_value() {
+    let (fake, config) = config(&[]);
+    let mut board = Running::start(&fake, config);
+    board.ask("WATCH");
+    assert_eq!(board.ask("LEASE FAR 1h"), "OK LEASE FAR 1h");
+    assert_eq!(board.ask("FAR ON"), "OK FAR ON");
+    assert_eq!(board.event(), "FAR ON");
+    fake.unplug("usb");
+    assert_eq!(board.event(), "FAR UNKNOWN");
     fake.plug("usb", &["P0"]);
     assert_eq!(board.event(), "FAR OFF");
-    assert_eq!(board.ask("FAR ON"), "OK FAR ON");
+}
+
+#[test]
+fn a_safe_value_that_a_driver_refuses_is_told_and_tried_until_it_is_set() {
+    let (fake, mut config) = config(&[]);
+    config.lines[0].safe = Preset::On;
+    let mut board = Running::start(&fake, config);
+    board.ask("WATCH");
+    fake.stick();
+    assert_eq!(board.ask("LEASE LED 100ms"), "OK LEASE LED 100ms");
+    let until = Clock::now() + Duration::from_secs(30);
+    while !board.status().contains(r#""owed":{"value":"on","cause":"the end of the lease of "#) {
+        assert!(Clock::now() < until, "{}", board.status());
+    }
+    fake.come_loose();
+    assert_eq!(board.event(), "LED ON");
+    assert!(board.status().contains(r#""owed":null"#));
 }

@@ -2,9 +2,9 @@
 
 use super::Process;
 use crate::moment::unix_us;
-use crate::status::{LeaseStatus, LineStatus, ProcessStatus, RuleStatus};
+use crate::status::{LeaseStatus, LineStatus, OwedStatus, ProcessStatus, RuleStatus};
 use soquete::Clock;
-use soquete_board::{Direction, Rule};
+use soquete_board::{Direction, Rule, Value};
 
 impl Process {
     /// Puts together what the process tells about itself.
@@ -40,6 +40,11 @@ impl Process {
             value: line.value().to_string(),
             since_us: has_changed.then(|| unix_us(line.since())),
             gpio: self.front.plant.gpios.status(line.id()),
+            owed: self.front.plant.board.owed(line.id()).map(|owed| OwedStatus {
+                value: Value::from(owed.level()).to_string(),
+                cause: owed.cause().as_str().to_owned(),
+                trouble: owed.failure().to_string(),
+            }),
             lease: self.front.plant.board.lease_of(line.id()).map(|lease| LeaseStatus {
                 by: lease.owner().words.as_str().to_owned(),
                 left_secs: lease.until().saturating_sub(Clock::now()).as_secs_f64(),

@@ -21,6 +21,12 @@ pub(crate) trait Hardware: Debug + Send {
     /// Takes a line of a chip, all of `settings` in one step.
     fn request(&self, chip: &Path, offset: u32, settings: &Settings) -> io::Result<Box<dyn Request>>;
 
+    /// Goes on with a line of a chip whose descriptor somebody held, without giving it back.
+    ///
+    /// # Errors
+    /// It is none of this line, which closes it, or the chip is gone.
+    fn adopt(&self, fd: OwnedFd, chip: &Path, offset: u32) -> io::Result<Box<dyn Request>>;
+
     /// Returns a descriptor, not blocking, that is readable once a chip may have come.
     fn arrivals(&self) -> io::Result<OwnedFd>;
 }

@@ -24,6 +24,8 @@ struct State {
     arrivals: Vec<OwnedFd>,
     /// What the next requests fail with.
     refusals: VecDeque<Errno>,
+    /// Whether no output can be driven, as on a bus that is stuck.
+    is_stuck: bool,
     /// Whether drivers debounce.
     refuses_debounce: bool,
     /// Whatever was asked of lines, in its order.
@@ -49,6 +51,8 @@ struct FakeLine {
     seq: u32,
     /// Readable while there are edges, or the chip is gone.
     ready: Option<Arc<OwnedFd>>,
+    /// Whether somebody else has a descriptor of the request, too.
+    is_held: bool,
 }
 
 impl Fake {
@@ -70,6 +74,7 @@ impl Fake {
             edges: VecDeque::new(),
             seq: 0,
             ready: None,
+            is_held: false,
         };
         state.chips.push(FakeChip { label: label.to_owned(), path, lines: names.iter().map(line).collect() });
         state.arrivals.iter().for_each(wake);
@@ -88,6 +93,16 @@ impl Fake {
         self.state().refusals.extend(errnos);
     }
 
+    /// Lets every driving of an output fail with EIO.
+    pub(crate) fn stick(&self) {
+        self.state().is_stuck = true;
+    }
+
+    /// Lets outputs be driven again.
+    pub(crate) fn come_loose(&self) {
+        self.state().is_stuck = false;
+    }
+
     /// Lets every request with debouncing fail.
     pub(crate) fn refuse_debounce(&self) {
         self.state().refuses_debounce = true;
@@ -96,6 +111,20 @@ impl Fake {
     /// Lets somebody else have a line.
     pub(crate) fn occupy(&self, name: &str, consumer: &str) {
         self.line(name, |line| line.consumer = consumer.to_owned());
+    }
+
+    /// Lets somebody hold a line that is taken, so that it outlives its request.
+    pub(crate) fn hold(&self, name: &str) {
+        self.line(name, |line| line.is_held = true);
+    }
+
+    /// Lets whoever held lines whose requests are gone give them back.
+    pub(crate) fn let_go(&self) {
+        let mut state = self.state();
+        for line in state.chips.iter_mut().flat_map(|chip| &mut chip.lines).filter(|line| line.is_held) {
+            line.is_held = false;
+            line.give_back();
+        }
     }
 
     /// Makes a line an output, as the boot loader may have.
@@ -165,6 +194,12 @@ impl FakeLine {
         self.ready.iter().for_each(wake);
     }
 
+    fn give_back(&mut self) {
+        if !self.is_held {
+            (self.settings, self.ready, self.consumer) = (None, None, String::new());
+        }
+    }
+
     fn use_as(&mut self, settings: &Settings) {
         self.settings = Some(settings.clone());
         match settings.usage {
@@ -187,7 +222,7 @@ impl Hardware for Fake {
                 direction: if line.is_output { "output" } else { "input" },
                 used: !line.consumer.is_empty(),
                 consumer: line.consumer.clone(),
-                active_low: false,
+                active_low: line.settings.as_ref().is_some_and(|settings| settings.active_low),
                 bias: None,
                 drive: None,
                 debounce_us: None,
@@ -218,6 +253,16 @@ impl Hardware for Fake {
         line.use_as(settings);
         (line.consumer, line.seq, line.ready) = (settings.consumer.clone(), 0, Some(ready.clone()));
         line.edges.clear();
+        Ok(Box::new(FakeRequest { fake: self.clone(), ready }))
+    }
+
+    fn adopt(&self, _fd: OwnedFd, chip: &Path, offset: u32) -> io::Result<Box<dyn Request>> {
+        let mut state = self.state();
+        state.asked.push("adopt".to_owned());
+        let chip = state.chips.iter_mut().find(|there| there.path == chip).ok_or(Errno::NODEV)?;
+        let line = chip.lines.get_mut(usize::try_from(offset).unwrap()).ok_or(Errno::INVAL)?;
+        // A chip that came back has forgotten it.
+        let ready = line.ready.clone().ok_or(Errno::NODEV)?;
         Ok(Box::new(FakeRequest { fake: self.clone(), ready }))
     }
 
@@ -254,6 +299,9 @@ impl Request for FakeRequest {
     }
 
     fn set(&self, level: Level) -> io::Result<()> {
+        if self.fake.state().is_stuck {
+            return Err(Errno::IO.into());
+        }
         self.line(|line| {
             let is_low = line.settings.as_ref().is_some_and(|settings| settings.active_low);
             line.is_output.then(|| line.is_high = (level == Level::On) != is_low).ok_or(Errno::PERM)
@@ -279,7 +327,7 @@ impl Request for FakeRequest {
 impl Drop for FakeRequest {
     fn drop(&mut self) {
         // A chip that is gone has no line to give back.
-        let _ = self.line(|line| (line.settings, line.ready, line.consumer) = (None, None, String::new()));
+        let _ = self.line(FakeLine::give_back);
     }
 }
 

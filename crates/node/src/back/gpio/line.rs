@@ -5,9 +5,13 @@ use super::debounce::Debounce;
 use super::find;
 use super::trouble::Trouble;
 use crate::config::{DebounceMode, Gpio, HardwareLine, LineConfig, LineKind};
+use crate::console;
+use crate::hardware::{Chip, ChipLine};
+use crate::holder::{self, Holder};
 use soquete::SourceId;
 use soquete_board::{Direction, Level, LineId, Preset};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// A line of the hardware.
@@ -24,6 +28,26 @@ pub(super) struct GpioLine {
     pub(super) missed: u64,
 }
 
+/// What lines are taken from.
+pub(super) struct Taking<'a> {
+    pub(super) hardware: &'a dyn Hardware,
+    pub(super) seen: &'a [Seen],
+    pub(super) consumer: &'a str,
+    pub(super) holder: &'a mut Option<Holder>,
+    /// What an output is to have in the place of its start value, if anything.
+    pub(super) due: Due<'a>,
+}
+
+/// Says what an output was to have and could not be given.
+pub(super) type Due<'a> = &'a dyn Fn(LineId) -> Option<Level>;
+
+impl Taking<'_> {
+    /// Returns what an output gets at first; nothing where it keeps what it has.
+    fn first(&self, line: &GpioLine) -> Option<Level> {
+        (self.due)(line.id).or(line.start.level())
+    }
+}
+
 /// A line while it is held.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -35,6 +59,8 @@ pub(super) struct Held {
     /// Why it is to be given back, once that is known.
     pub(super) lost: Option<Trouble>,
     pub(super) usage: Usage,
+    /// Whether who started this process holds it too, or cannot.
+    pub(super) is_stored: bool,
     /// The number of its last edge, and what that left an input with.
     pub(super) seq: u32,
     pub(super) level: Option<Level>,
@@ -81,55 +107,112 @@ impl GpioLine {
         }
     }
 
-    /// Takes the line as it is configured. Returns what it has, where that is known.
-    pub(super) fn take(
+    /// Takes the line as it is configured, with what `taking` has for it. Returns what it has, where that is known.
+    pub(super) fn take(&self, taking: &mut Taking<'_>) -> Result<(Held, Option<Level>), Trouble> {
+        let (chip, there) = find::find(taking.seen, &self.gpio.line)?;
+        match self.gpio.direction {
+            Direction::Output => self.take_output(taking, &chip, &there),
+            Direction::Input => self.take_input(taking, &chip, &there),
+        }
+    }
+
+    /// Goes on with what was held; requests the line where nothing was, or that does not fit.
+    fn take_output(
         &self,
-        hardware: &dyn Hardware,
-        seen: &[Seen],
-        consumer: &str,
+        taking: &mut Taking<'_>,
+        chip: &Chip,
+        there: &ChipLine,
     ) -> Result<(Held, Option<Level>), Trouble> {
-        let (chip, there) = find::find(seen, &self.gpio.line)?;
-        let request = |usage| {
-            let taken = hardware.request(&chip.path, there.offset, &self.settings(consumer, usage));
-            taken.map_err(|error| match Trouble::opening(&chip.path, &error) {
-                Trouble::Busy { .. } => Trouble::Busy { consumer: consumer_of(hardware, &self.gpio.line) },
-                trouble => trouble,
-            })
-        };
-        let held = |usage| Ok(Held::new(request(usage)?, find::place(&chip, &there), usage));
-        let level = |held: &Held| held.request.level().map_err(|error| Trouble::of(&error));
-        match (self.gpio.direction, self.start) {
-            (Direction::Output, Preset::On) => Ok((held(Usage::Output(Level::On))?, Some(Level::On))),
-            (Direction::Output, Preset::Off) => Ok((held(Usage::Output(Level::Off))?, Some(Level::Off))),
-            (Direction::Output, Preset::Keep) => {
-                let mut held = held(Usage::AsIs)?;
-                if there.direction != "output" {
-                    // Nobody drives it, and nobody will until somebody says what to.
-                    return Ok((held, None));
+        let name = holder::name(&self.name, &find::place(chip, there));
+        if let Some(fd) = taking.holder.as_mut().and_then(|holder| holder.take(&name)) {
+            match self.go_on(taking, fd, chip, there) {
+                Ok(taken) => return Ok(taken),
+                Err(why) => {
+                    console::say(&format!(
+                        "{}: what was held of it does not fit, and is given up: {why}",
+                        self.words()
+                    ));
+                    // Only what nobody holds can be requested.
+                    taking.holder.iter().for_each(|holder| holder.give_back(std::slice::from_ref(&name)));
                 }
-                let level = level(&held)?;
-                let usage = Usage::Output(level);
-                let driven = held.request.reconfigure(&self.settings(consumer, usage));
-                driven.map_err(|error| Trouble::of(&error))?;
-                held.usage = usage;
-                Ok((held, Some(level)))
-            }
-            (Direction::Input, _) => {
-                let Gpio { debounce, debounce_mode: mode, .. } = self.gpio;
-                // The kernel waits until a line has settled, and nothing else.
-                let by_kernel = debounce.filter(|_| mode == DebounceMode::Settled);
-                let mut held = match held(Usage::Input { debounce: by_kernel }) {
-                    // Who refuses the whole may only refuse to debounce.
-                    Err(Trouble::Unsupported(_)) if by_kernel.is_some() => held(Usage::Input { debounce: None })?,
-                    held => held?,
-                };
-                let by_us = debounce.filter(|_| held.usage == Usage::Input { debounce: None });
-                let level = level(&held)?;
-                held.level = Some(level);
-                held.debounce = by_us.map(|time| Debounce::new(mode, time, level));
-                Ok((held, Some(level)))
             }
         }
+        let usage = taking.first(self).map_or(Usage::AsIs, Usage::Output);
+        let held = Held::new(self.request(taking, chip, there, usage)?, find::place(chip, there), usage);
+        match usage {
+            Usage::Output(level) => Ok((held, Some(level))),
+            _ => self.keep(held, taking.consumer, there).map_err(|error| Trouble::of(&error)),
+        }
+    }
+
+    /// Goes on with a descriptor that somebody held meanwhile: the line is never given back.
+    fn go_on(
+        &self,
+        taking: &Taking<'_>,
+        fd: OwnedFd,
+        chip: &Chip,
+        there: &ChipLine,
+    ) -> io::Result<(Held, Option<Level>)> {
+        let misfit = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        // The kernel keeps no more than the first octets of a name.
+        if there.consumer.is_empty() || !taking.consumer.starts_with(&there.consumer) {
+            return misfit("the line is not this process's any more");
+        }
+        if there.active_low != self.gpio.active_low {
+            return misfit("`active-low` has changed");
+        }
+        let request = taking.hardware.adopt(fd, &chip.path, there.offset)?;
+        let mut held = Held::new(request, find::place(chip, there), Usage::AsIs);
+        held.is_stored = true;
+        let Some(level) = taking.first(self) else { return self.keep(held, taking.consumer, there) };
+        held.usage = Usage::Output(level);
+        held.request.reconfigure(&self.settings(taking.consumer, held.usage))?;
+        Ok((held, Some(level)))
+    }
+
+    /// Leaves an output as it is. Where nobody drives it, nobody will until somebody says what to.
+    fn keep(&self, mut held: Held, consumer: &str, there: &ChipLine) -> io::Result<(Held, Option<Level>)> {
+        if there.direction != "output" {
+            return Ok((held, None));
+        }
+        let level = held.request.level()?;
+        held.usage = Usage::Output(level);
+        held.request.reconfigure(&self.settings(consumer, held.usage))?;
+        Ok((held, Some(level)))
+    }
+
+    fn take_input(&self, taking: &Taking<'_>, chip: &Chip, there: &ChipLine) -> Result<(Held, Option<Level>), Trouble> {
+        let Gpio { debounce, debounce_mode: mode, .. } = self.gpio;
+        let held = |debounce| {
+            let usage = Usage::Input { debounce };
+            Ok(Held::new(self.request(taking, chip, there, usage)?, find::place(chip, there), usage))
+        };
+        // The kernel waits until a line has settled, and nothing else.
+        let by_kernel = debounce.filter(|_| mode == DebounceMode::Settled);
+        let mut held = match held(by_kernel) {
+            // Who refuses the whole may only refuse to debounce.
+            Err(Trouble::Unsupported(_)) if by_kernel.is_some() => held(None)?,
+            held => held?,
+        };
+        let by_us = debounce.filter(|_| held.usage == Usage::Input { debounce: None });
+        let level = held.request.level().map_err(|error| Trouble::of(&error))?;
+        held.level = Some(level);
+        held.debounce = by_us.map(|time| Debounce::new(mode, time, level));
+        Ok((held, Some(level)))
+    }
+
+    fn request(
+        &self,
+        taking: &Taking<'_>,
+        chip: &Chip,
+        there: &ChipLine,
+        usage: Usage,
+    ) -> Result<Box<dyn Request>, Trouble> {
+        let taken = taking.hardware.request(&chip.path, there.offset, &self.settings(taking.consumer, usage));
+        taken.map_err(|error| match Trouble::opening(&chip.path, &error) {
+            Trouble::Busy { .. } => Trouble::Busy { consumer: consumer_of(taking.hardware, &self.gpio.line) },
+            trouble => trouble,
+        })
     }
 }
 
@@ -141,7 +224,19 @@ fn consumer_of(hardware: &dyn Hardware, line: &HardwareLine) -> String {
 
 impl Held {
     pub(super) fn new(request: Box<dyn Request>, place: String, usage: Usage) -> Self {
-        Held { request, place, source: None, is_ready: false, lost: None, usage, seq: 0, level: None, debounce: None }
+        let (is_ready, is_stored) = (false, false);
+        Held {
+            request,
+            place,
+            source: None,
+            is_ready,
+            lost: None,
+            usage,
+            is_stored,
+            seq: 0,
+            level: None,
+            debounce: None,
+        }
     }
 
     /// Reads the edges; of a descriptor that is readable without one, whether the line is still there.

@@ -4,6 +4,7 @@ use super::Gpios;
 use super::fake::Fake;
 use crate::config::{LineConfig, LineKind, ProcessConfig};
 use crate::error::ProcessError;
+use crate::holder::Holder;
 use soquete::{Clock, Exchange, Hub, Limits};
 use soquete_board::{Board, Fact, Level, LineId, LineSpec};
 use std::time::Duration;
@@ -16,17 +17,24 @@ pub(crate) struct Scene {
     pub(crate) gpios: Gpios,
     pub(crate) ids: Vec<LineId>,
     hub: Hub,
+    /// What every output was to have while it was not there.
+    pub(crate) due: Option<Level>,
 }
 
 impl Scene {
     /// Takes these lines of a machine, under the names A, B, C and so on.
     pub(crate) fn new(fake: &Fake, lines: Vec<LineConfig>) -> Result<Self, ProcessError> {
+        Self::held(fake, lines, None)
+    }
+
+    /// As [`new`](Scene::new), started by somebody who holds descriptors.
+    pub(crate) fn held(fake: &Fake, lines: Vec<LineConfig>, holder: Option<Holder>) -> Result<Self, ProcessError> {
         let (mut board, mut config) = (Board::new(), ProcessConfig::new("led_process".parse().unwrap()));
         let ids = lines.iter().map(|line| board.add_line(Duration::ZERO, LineSpec::output(line.name.clone())).unwrap());
         let ids: Vec<_> = ids.collect();
         config.lines = lines;
-        let gpios = Gpios::new(&config, &ids, Box::new(fake.clone()))?;
-        Ok(Scene { gpios, ids, hub: Hub::new(Limits::default()).unwrap() })
+        let gpios = Gpios::new(&config, &ids, Box::new(fake.clone()), holder)?;
+        Ok(Scene { gpios, ids, hub: Hub::new(Limits::default()).unwrap(), due: None })
     }
 
     /// Lets the loop turn until as many facts were told, and once more, and returns them in words.
@@ -50,7 +58,8 @@ impl Scene {
         while let Some(source) = self.hub.next_ready() {
             self.gpios.ready(source);
         }
-        self.gpios.drive(Clock::now(), &mut self.hub);
+        let due = self.due;
+        self.gpios.drive(Clock::now(), &mut self.hub, &|_| due);
         std::iter::from_fn(|| self.gpios.next()).collect()
     }
 
@@ -67,6 +76,13 @@ impl Scene {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// A machine with one chip.
+pub(crate) fn pi() -> Fake {
+    let fake = Fake::default();
+    fake.plug("soc", &["GPIO4", "GPIO17", "GPIO18"]);
+    fake
 }
 
 /// Makes an output called `name` of a line of the hardware.
