@@ -3,6 +3,7 @@
 //! To add one, write a function of [`Parts`] in the file of its topic and a line in that file's `SCENES`.
 
 mod chip;
+mod death;
 mod input;
 mod network;
 mod output;
@@ -22,7 +23,7 @@ pub(crate) struct Scene {
 
 /// Every scene, by topic, in the order in which they are played.
 pub(crate) const TOPICS: &[&[Scene]] =
-    &[output::SCENES, input::SCENES, refusal::SCENES, chip::SCENES, story::SCENES, network::SCENES];
+    &[output::SCENES, input::SCENES, refusal::SCENES, chip::SCENES, death::SCENES, story::SCENES, network::SCENES];
 
 /// Plugs the chip that every machine has; nobody presses the button, nobody the key.
 const SOC: &str = "sim a soc 3:GPIO3 4:GPIO4 6:GPIO6 7:GPIO17; pull a 4 up; pull a 3 down";
