@@ -10,7 +10,7 @@ pub(super) const SCENES: &[Scene] =
 fn vanishing(parts: &Parts) -> Result<(), Trouble> {
     let mut guest = board(parts)?;
     guest.run("at='--at tcp://127.0.0.1:5555'; unplug b")?;
-    guest.until("is unknown soquete get FAR $at")?;
+    guest.until("has 'is unknown: the chip is gone' soquete get FAR $at")?;
     guest.run("has 'not done: FAR was not set: gpio:P0: the chip is gone' soquete set FAR on $at")?;
     guest.run("soquete set LED off $at && is 0 value a 7 && plug b")?;
     guest.until("soquete set FAR on $at")?;
