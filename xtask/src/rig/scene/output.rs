@@ -8,6 +8,7 @@ pub(super) const SCENES: &[Scene] = &[
     Scene { name: "outputs_begin_as_configured", play: outputs },
     Scene { name: "an_output_has_its_first_value_before_it_is_one", play: first_value },
     Scene { name: "an_output_that_keeps_is_left_as_it_is_until_it_is_set", play: kept },
+    Scene { name: "an_output_pulses_and_blinks", play: pulsed },
     Scene { name: "what_a_released_line_has_is_decided_by_the_hardware", play: released },
 ];
 
@@ -43,6 +44,19 @@ fn kept(parts: &Parts) -> Result<(), Trouble> {
     guest.until(&format!("has LED {LINES}"))?;
     guest.run("at='--at tcp://127.0.0.1:5555'; is 1 value a 6 && is unknown soquete get KEPT $at")?;
     guest.run("soquete set KEPT off $at && is 0 value a 6 && is off soquete get KEPT $at").map(drop)
+}
+
+/// LED is 7. Nothing is said of how long it took, but that each change was one.
+fn pulsed(parts: &Parts) -> Result<(), Trouble> {
+    let mut guest = board(parts)?;
+    guest.run("at='--at tcp://127.0.0.1:5555'; soquete set LED off $at && trace && soquete pulse LED 100ms $at")?;
+    guest.until("is off soquete get LED $at")?;
+    guest.run("is '7 1 7 0' eval 'echo $(driven)' && soquete blink LED 20ms 10ms $at")?;
+    guest.run("blinks() { [ $(driven | grep -c '7 1') -ge 6 ]; }")?;
+    guest.until("blinks")?;
+    guest.run("is '' eval 'driven | uniq -d' && soquete set LED off $at")?;
+    // sleep is the thing under test: a blink that was ended would be on again.
+    guest.run("sleep 0.2; is 0 value a 7 && has 'LED off, by the blink of soquete' cat /run/board.log").map(drop)
 }
 
 /// The simulator gives a line that nobody has what it is pulled to. So the value at a stop, and the last one of a
