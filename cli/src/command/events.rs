@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use soquete::{Backoff, Client, Clock, Error, EventHead, Received};
 use soquete_node::config::LineName;
+use soquete_proto::span::Span;
 
 use super::answer::{self, Change, Row};
 use crate::reach::Target;
@@ -164,7 +165,7 @@ impl Follower {
                 Some((_, Err(wrong))) => return self.target.wrong_answer(wrong).into(),
                 Some((EventHead { seq, missed, lag }, Ok(change))) => {
                     let missed = self.sequence.missed(seq, u64::from(missed), self.names.is_empty());
-                    if !tell(Notice::Happened(Happening { change, seq, missed, lag })) {
+                    if !tell(Notice::Happened(Happening { change, seq, missed, lag: lag.map(Span::duration) })) {
                         return End::NobodyListens;
                     }
                 }

@@ -224,7 +224,7 @@ impl Front {
             Err(refusal) => return self.refuse(exchange, &refusal),
         };
         let Owner { id, words } = owner_of(&exchange);
-        let by = Owner { id, words: words.happened_at(exchange.caused_at) };
+        let by = Owner { id, words: words.happened_at(exchange.caused_at()) };
         let ticket = self.command(sets, by, exchange.deadline, exchange.hops);
         match self.take_answer(ticket) {
             Some(Answer { result: Ok(values), done_at }) => {

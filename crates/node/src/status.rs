@@ -98,8 +98,9 @@ pub struct RuleLatency {
     /// Of that what the far end took for it, by its own clock; nothing where it does not say: in text, or before it knew the
     /// feature.
     pub took: Option<LatencyStatus>,
-    /// Until the output was set. Exact for lines of this process; otherwise what is most likely between the earliest, `sent`
-    /// and `took`, and the latest, `answered`: the middle. Nothing where the far end does not say what it took.
+    /// Until the output was set. Exact for lines of this process (of a remote line among them without the ways to it);
+    /// otherwise what is most likely between the earliest, `sent` and `took`, and the latest, `answered`: the middle. Nothing
+    /// where the far end does not say what it took.
     pub set: Option<LatencyStatus>,
     /// Until it was answered that it was done; nothing for lines of this process.
     pub answered: Option<LatencyStatus>,

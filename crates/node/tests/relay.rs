@@ -11,6 +11,7 @@ use soquete_node::Surroundings;
 use soquete_node::config::{Direction, LineConfig, LineKind, Preset, ProcessConfig, RuleConfig, Serve, Trigger};
 use soquete_node::status::ProcessStatus;
 use soquete_proto::client::{Options, Request};
+use soquete_proto::span::Span;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -436,7 +437,7 @@ fn pressed_through_a_relay(watched: &mut Vec<Duration>) -> [ProcessStatus; 3] {
     for presses in 1..=3 {
         assert_eq!(ask(&mut client, "PRESS KEY"), "OK PRESS KEY");
         let Received::Event { head, .. } = watch.receive().unwrap() else { panic!("no event") };
-        watched.extend(head.lag);
+        watched.extend(head.lag.map(Span::duration));
         let begun = Clock::now();
         while status(&mut client).rules[0].done < presses {
             assert!(Clock::now() < begun + PATIENCE, "press {presses} does not end");

@@ -60,6 +60,8 @@ pub struct Client {
     agreed: Features,
     subscriptions: bool,
     verdicts: VecDeque<(u32, Verdict)>,
+    /// The course of the request whose reply came last of those that have one. Beside the event, which is copied often.
+    timing: Option<(u32, Timing)>,
 }
 
 impl Client {
@@ -80,6 +82,7 @@ impl Client {
             agreed: Features::NONE,
             subscriptions: false,
             verdicts: VecDeque::new(),
+            timing: None,
         }
     }
 
@@ -154,6 +157,12 @@ impl Client {
     /// Keeps the connection under watch while events may come: pings when idle.
     pub fn expect_events(&mut self) {
         self.subscriptions = true;
+    }
+
+    /// Returns the course of request `id`, whose reply [`next`](Client::next) returned last; nothing where the request did not
+    /// say when it was caused.
+    pub fn timing(&self, id: u32) -> Option<Timing> {
+        self.timing.filter(|(of, _)| *of == id).map(|(_, timing)| timing)
     }
 
     /// Returns the next request that ended without an answer, and how.

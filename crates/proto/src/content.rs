@@ -6,8 +6,7 @@ use crate::fault::{Malformed, Misuse};
 use crate::field::Fields;
 use crate::frame::{self, Frame, Header, Kind};
 use crate::handshake::{EventHead, Goodbye, Hello, Reason, RequestHead, Welcome, control, put_timed};
-use crate::span;
-use std::time::Duration;
+use crate::span::Span;
 
 /// What a frame says beyond its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +23,15 @@ pub enum Content<'a> {
     Request {
         /// What the payload begins with.
         head: RequestHead,
+        /// How old its cause was when it was sent, where the client says so.
+        age: Option<Span>,
         /// The application's octets.
         payload: &'a [u8],
     },
     /// REPLY.
     Reply {
         /// How long the server took, where it says so.
-        took: Option<Duration>,
+        took: Option<Span>,
         /// The application's octets.
         payload: &'a [u8],
     },
@@ -79,16 +80,18 @@ impl<'a> Content<'a> {
             Kind::Reject => Content::Reject(control(frame, Reason::read)?),
             Kind::Message => Content::Message(payload),
             Kind::Request => {
-                let head = RequestHead::read(&mut fields, frame.header.flags).ok_or(Malformed::Payload { kind })?;
-                Content::Request { head, payload: fields.rest() }
+                let head = RequestHead::read(&mut fields).ok_or(Malformed::Payload { kind })?;
+                let age = Span::read_if(&frame.header, &mut fields)?;
+                Content::Request { head, age, payload: fields.rest() }
             }
             Kind::Reply => {
-                let took = span::read_if(&mut fields, frame.header.flags).ok_or(Malformed::Payload { kind })?;
+                let took = Span::read_if(&frame.header, &mut fields)?;
                 Content::Reply { took, payload: fields.rest() }
             }
             Kind::Error => Content::Error(control(frame, Reason::read)?),
             Kind::Event => {
-                let head = EventHead::read(&mut fields, frame.header.flags).ok_or(Malformed::Payload { kind })?;
+                let head = EventHead::read(&mut fields).ok_or(Malformed::Payload { kind })?;
+                let head = EventHead { lag: Span::read_if(&frame.header, &mut fields)?, ..head };
                 Content::Event { head, payload: fields.rest() }
             }
             Kind::Cancel => control(frame, |_| Some(Content::Cancel))?,
@@ -130,8 +133,8 @@ impl<'a> Content<'a> {
             Content::Goodbye(goodbye) => goodbye.put(out),
             Content::Message(payload) => put(out, &[payload])?,
             Content::Reply { took, payload } => put_timed(out, header, *took, [&[], payload], u32::MAX)?,
-            Content::Request { head, payload } => {
-                put_timed(out, header, head.age, [&head.encode(), payload], u32::MAX)?;
+            Content::Request { head, age, payload } => {
+                put_timed(out, header, *age, [&head.encode(), payload], u32::MAX)?;
             }
             Content::Event { head, payload } => put_timed(out, header, head.lag, [&head.encode(), payload], u32::MAX)?,
             Content::Error(reason) => put(out, &[&reason.payload()])?,
@@ -150,7 +153,8 @@ mod tests {
     #[test]
     fn a_frame_comes_back_as_it_went() {
         let said = Content::Request {
-            head: RequestHead { deadline_us: 7, hops: 1, lowest: 3, age: None },
+            head: RequestHead { deadline_us: 7, hops: 1, lowest: 3 },
+            age: None,
             payload: b"LED ON",
         };
         let header = Header { flags: Flags::ONCE, topic: 2, ..frame::header(Kind::Request, 4) };

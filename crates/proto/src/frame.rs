@@ -97,15 +97,14 @@ impl Kind {
     /// Returns the flags that a frame of this kind may carry where both ends have `features`.
     #[inline]
     fn flags(self, features: Features) -> Flags {
-        let only = |feature, flags| if features.contains(feature) { flags } else { Flags::NONE };
-        let (urgent, timed) = (only(Features::URGENT, Flags::URGENT), only(Features::TIMED, Flags::TIMED));
-        match self {
-            Kind::Request => Flags::ONCE.and(timed),
-            Kind::Reply => timed,
-            Kind::Message => urgent,
-            Kind::Event => urgent.and(timed),
+        let known = match self {
+            Kind::Request => Flags::ONCE.and(Flags::TIMED),
+            Kind::Reply => Flags::TIMED,
+            Kind::Message => Flags::URGENT,
+            Kind::Event => Flags::URGENT.and(Flags::TIMED),
             _ => Flags::NONE,
-        }
+        };
+        Flags(known.0 & Flags::agreed(features).0)
     }
 }
 
@@ -128,6 +127,13 @@ impl Flags {
     pub const URGENT: Flags = Flags(2);
     /// The application's octets begin with a [span](crate::span).
     pub const TIMED: Flags = Flags(4);
+
+    /// Returns the flags that ends with `features` in common know: the flag of a feature has its bit, and ONCE is of all.
+    #[inline]
+    fn agreed(features: Features) -> Flags {
+        let [bits, ..] = features.0.to_le_bytes();
+        Flags(bits & (Flags::URGENT.0 | Flags::TIMED.0) | Flags::ONCE.0)
+    }
 
     /// Returns the flags of both.
     #[must_use]

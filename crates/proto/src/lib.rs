@@ -30,7 +30,7 @@
 //! }
 //! let mut input = &to_client[..];
 //! assert!(matches!(client.next(now, &mut input, &mut to_server), Ok(Some(client::Event::Welcome(_)))));
-//! let Ok(Some(client::Event::Reply { id: answered, payload, .. })) = client.next(now, &mut input, &mut to_server)
+//! let Ok(Some(client::Event::Reply { id: answered, payload })) = client.next(now, &mut input, &mut to_server)
 //! else { panic!() };
 //! assert_eq!((answered, payload), (id, &b"hello"[..]));
 //! ```

@@ -13,8 +13,7 @@ pub use options::Options;
 
 use crate::fault::Misuse;
 use crate::frame::{self, Header, Kind};
-use crate::handshake::{Code, Features, Reason, put_timed};
-use event::Work;
+use crate::handshake::{Code, Reason, put_timed};
 use link::State;
 use sessions::{Limits, Sessions};
 use std::time::Duration;
@@ -73,11 +72,11 @@ impl Server {
             Answer::Reply(payload) => {
                 let max_bytes = link.as_ref().map_or(u32::MAX, |link| link.payload_max_bytes);
                 let header = frame::header(Kind::Reply, ticket.id);
-                match ticket.work {
-                    Work::Took(took) if link.as_ref().is_none_or(|link| link.features.contains(Features::TIMED)) => {
-                        put_timed(out, header, Some(took), [&[], payload], max_bytes)
-                    }
-                    _ => frame::put(out, header, &[payload], max_bytes),
+                let took = ticket.took;
+                if took.is_some() && link.as_ref().is_none_or(|link| link.takes_spans()) {
+                    put_timed(out, header, took, [&[], payload], max_bytes)
+                } else {
+                    frame::put(out, header, &[payload], max_bytes)
                 }
             }
             Answer::Error(reason) => {

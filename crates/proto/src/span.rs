@@ -2,32 +2,82 @@
 //!
 //! Two machines have two clocks, so no moment goes over the wire for this: a span is measured on one clock.
 
+use crate::fault::Malformed;
 use crate::field::Fields;
-use crate::frame::Flags;
+use crate::frame::{Flags, Header};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// Octets of a span.
-pub const SPAN_LEN_BYTES: usize = 4;
-
-/// Returns a span as it goes over the wire, in whole microseconds; one above 71 minutes is told as the longest there is.
+/// A span in whole microseconds, rounded down; one above 71 minutes is the longest there is.
 ///
 /// ```
-/// use soquete_proto::span;
+/// use soquete_proto::span::Span;
 /// use std::time::Duration;
-/// assert_eq!(span::encode(Duration::from_micros(258)), [2, 1, 0, 0]);
-/// assert_eq!(span::encode(Duration::MAX), [0xFF; 4]);
+/// let span = Span::from(Duration::from_nanos(2_310_900));
+/// assert_eq!((span.duration(), span.encode()), (Duration::from_micros(2_310), [0x06, 0x09, 0, 0]));
+/// assert_eq!(Span::from(Duration::MAX).encode(), [0xFE, 0xFF, 0xFF, 0xFF]);
 /// ```
-pub fn encode(span: Duration) -> [u8; SPAN_LEN_BYTES] {
-    u32::try_from(span.as_micros()).unwrap_or(u32::MAX).to_le_bytes()
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(
+    /// The microseconds and 1, so that no span takes no room either: heads that may have one are copied often.
+    NonZeroU32,
+);
+
+impl Span {
+    /// Octets of it.
+    pub const LEN_BYTES: usize = 4;
+
+    /// Returns how long it is.
+    #[must_use]
+    pub fn duration(self) -> Duration {
+        Duration::from_micros((self.0.get() - 1).into())
+    }
+
+    /// Returns it as it goes over the wire.
+    #[must_use]
+    pub fn encode(self) -> [u8; Self::LEN_BYTES] {
+        (self.0.get() - 1).to_le_bytes()
+    }
+
+    fn of(us: u32) -> Self {
+        Span(NonZeroU32::MIN.saturating_add(us))
+    }
+
+    /// Takes the span of a frame with that header off the front of the application's octets, where it has one.
+    #[inline]
+    pub(crate) fn read_if(header: &Header, fields: &mut Fields<'_>) -> Result<Option<Span>, Malformed> {
+        if header.flags.contains(Flags::TIMED) { Span::read(header, fields).map(Some) } else { Ok(None) }
+    }
+
+    #[inline(never)] // Most frames have none.
+    fn read(header: &Header, fields: &mut Fields<'_>) -> Result<Span, Malformed> {
+        fields.u32().map(Span::of).ok_or(Malformed::Payload { kind: header.kind })
+    }
 }
 
-/// Takes the span of a frame with these flags, if it has one, off the front of the application's octets; nothing at all
-/// where those are shorter.
-#[inline]
-#[expect(clippy::option_option, reason = "no span, and none where one should be, are two things")]
-pub(crate) fn read_if(fields: &mut Fields<'_>, flags: Flags) -> Option<Option<Duration>> {
-    if !flags.contains(Flags::TIMED) {
-        return Some(None);
+impl From<Duration> for Span {
+    fn from(span: Duration) -> Self {
+        Span::of(u32::try_from(span.as_micros()).unwrap_or(u32::MAX))
     }
-    fields.u32().map(|us| Some(Duration::from_micros(us.into())))
+}
+
+impl std::fmt::Debug for Span {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.duration().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn none_takes_no_room_and_the_shortest_is_not_none() {
+        assert_eq!(size_of::<Option<Span>>(), 4);
+        for us in [0, 1, u32::MAX - 1] {
+            let span = Span::from(Duration::from_micros(us.into()));
+            assert_eq!((span.duration(), span.encode()), (Duration::from_micros(us.into()), us.to_le_bytes()));
+        }
+        assert_eq!(Span::of(u32::MAX), Span::of(u32::MAX - 1));
+    }
 }

@@ -361,7 +361,7 @@ impl Client {
                         self.input.advance(self.input.unread().len() - rest.len());
                         return Ok(None);
                     }
-                    Some(Event::Reply { id, payload, .. }) => break (Kind::Reply(id), payload.len()),
+                    Some(Event::Reply { id, payload }) => break (Kind::Reply(id), payload.len()),
                     Some(Event::Error { id, reason }) => {
                         reason.text.clone_into(&mut self.reason);
                         break (Kind::Failed(id, reason.code), 0);

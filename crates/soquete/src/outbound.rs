@@ -12,6 +12,7 @@ use crate::hub::{Hub, SourceId};
 use crate::{Backoff, Clock, Endpoint, Outcome};
 use soquete_proto::client::{Client as Core, Event, Options, Request, Timing, Verdict};
 use soquete_proto::fault::Misuse;
+use soquete_proto::span::Span;
 use std::collections::VecDeque;
 use std::time::Duration;
 use wire::{Io, Wire};
@@ -253,7 +254,8 @@ impl Outbound {
                     self.news.push_back(News::Opened);
                 }
                 Some(Event::Rejected(reason)) => return Err(format!("rejected: {}", reason.text)),
-                Some(Event::Reply { id, payload, timing }) => {
+                Some(Event::Reply { id, payload }) => {
+                    let timing = self.core.timing(id);
                     self.news.push_back(News::Ended { id, outcome: Outcome::Done(payload.to_vec()), timing });
                 }
                 Some(Event::Error { id, reason }) => {
@@ -263,7 +265,11 @@ impl Outbound {
                     self.news.push_back(News::Ended { id, outcome, timing: None });
                 }
                 Some(Event::Event { id, head, payload, .. }) => {
-                    self.news.push_back(News::Event { id, payload: payload.to_vec(), lag: head.lag });
+                    self.news.push_back(News::Event {
+                        id,
+                        payload: payload.to_vec(),
+                        lag: head.lag.map(Span::duration),
+                    });
                 }
                 // What it took up it still answers; then it closes.
                 Some(Event::Goodbye(_) | Event::Message { .. }) => {}

@@ -239,7 +239,7 @@ fn what_lies_in_the_buffer_of_a_server_that_stood_still_is_refused_when_it_is_la
         content => panic!("{content:?}"),
     });
     let began = Instant::now();
-    let head = |id| RequestHead { deadline_us: clock_us.unwrap() + 200_000, hops: 0, lowest: id, age: None };
+    let head = |id| RequestHead { deadline_us: clock_us.unwrap() + 200_000, hops: 0, lowest: id };
     let _blocking = block(&served);
     served.log.wait(|seen| (seen.messages >= 1).then_some(()));
     stream.write_all(&request(1, b"LED ON", Flags::ONCE, head(1))).unwrap();

@@ -146,7 +146,7 @@ impl Watcher {
             && !self.is_blocked
         {
             let payload = if self.is_text { put_event_line(event) } else { put_event(event) };
-            let lag = event.cause.at().map(|caused_at| event.at.saturating_sub(caused_at));
+            let lag = event.cause.at().map(|caused_at| event.at.saturating_sub(caused_at).into());
             let head = EventHead { seq: event.seq, missed: *missed, lag };
             match hub.push(self.connection, self.id, head, payload.as_bytes(), front) {
                 Pushed::Full => self.is_blocked = true,

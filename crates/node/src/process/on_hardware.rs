@@ -4,6 +4,8 @@ use super::{Process, Surroundings};
 use crate::back::fake::Fake;
 use crate::back::scene::{input, output, with};
 use crate::config::{Bias, ProcessConfig, RuleConfig, Serve, Trigger};
+use crate::status::ProcessStatus;
+use rustix::time::{ClockId, clock_gettime};
 use soquete::{Client, ClientOptions, Clock, Endpoint, Received, UnixName};
 use soquete_board::{Level, Preset};
 use std::path::PathBuf;
@@ -89,6 +91,25 @@ fn a_pressed_button_lights_the_led_and_a_stop_leaves_it_off() {
     assert_eq!(fake.wire("GPIO17"), Level::On);
     drop(board);
     assert_eq!((fake.wire("GPIO17"), fake.consumer("GPIO17").as_str()), (Level::Off, ""));
+}
+
+#[test]
+fn a_press_counts_from_the_time_stamp_of_the_kernel() {
+    let (fake, mut config) = config(&[(Trigger::Press, "LED TOGGLE")]);
+    config.rules[0].within = Duration::from_secs(60);
+    let mut board = Running::start(&fake, config);
+    board.ask("WATCH");
+    let (age, now) = (Duration::from_millis(300), clock_gettime(ClockId::Monotonic));
+    let now = Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap());
+    fake.pull_at("GPIO4", Level::Off, now - age);
+    assert_eq!([board.event(), board.event()], ["BUTTON ON", "LED ON"]);
+    let status: ProcessStatus = serde_json::from_str(&board.status()).unwrap();
+    let latency = &status.rules[0].latency[0];
+    let set = latency.set.as_ref().unwrap();
+    assert_eq!((latency.from.as_str(), set.count), ("kernel", 1));
+    // A tenth for the two clocks, which are read one after the other.
+    assert!(set.max_us >= 270_000, "{set:?}");
+    assert_eq!(status.lines.iter().find_map(|line| line.latency.as_ref()), Some(set));
 }
 
 #[test]

@@ -18,8 +18,8 @@ pub struct Request<'a> {
     pub deadline: Option<Duration>,
     /// How many servers it has passed. Default 0.
     pub hops: u8,
-    /// When what caused it happened, on the clock of `now`. Default unknown. Otherwise its reply comes with a [`Timing`],
-    /// and a server that has the feature TIMED is told how long ago it was when the request goes out, which is never
+    /// When what caused it happened, on the clock of `now`. Default unknown. Otherwise its reply comes with a [`Timing`]
+    /// ([`Client::timing`](super::Client::timing)), and a server that has the feature TIMED is told how long ago it was when the request goes out, which is never
     /// before the WELCOME came.
     pub caused_at: Option<Duration>,
 }
@@ -44,8 +44,6 @@ pub enum Event<'a> {
         id: u32,
         /// The application's octets.
         payload: &'a [u8],
-        /// Its course, where the request said when it was caused.
-        timing: Option<Timing>,
     },
     /// A request was not done, or the server does not know.
     Error {

@@ -9,7 +9,7 @@ use crate::frame::{self, Flags, Frame, HEADER_LEN_BYTES, Header, Kind};
 use crate::handshake::{
     CONTROL_MAX_BYTES, EventHead, Goodbye, Reason, Resumption, SessionKey, VERSION, Welcome, control,
 };
-use crate::span;
+use crate::span::Span;
 use std::time::Duration;
 
 impl Client {
@@ -52,7 +52,7 @@ impl Client {
             return None;
         }
         *input = rest;
-        Some(Event::Reply { id, payload, timing: None })
+        Some(Event::Reply { id, payload })
     }
 
     fn take<'a>(&mut self, now: Duration, input: &mut &'a [u8], out: &mut Vec<u8>) -> Result<Option<Event<'a>>, Fault> {
@@ -171,19 +171,18 @@ impl Client {
         })
     }
 
+    #[inline(never)] // Apart from those that nothing is kept of.
     fn reply<'a>(&mut self, now: Duration, frame: &Frame<'a>) -> Result<Option<Event<'a>>, Fault> {
         let mut fields = Fields::new(frame.payload);
-        let malformed = Malformed::Payload { kind: Kind::Reply };
-        let took = span::read_if(&mut fields, frame.header.flags).ok_or(malformed)?;
-        let Some(slot) = self.settle(frame.header.id)? else { return Ok(None) };
-        let timing = if let Slot::Kept(kept) = slot
+        let took = Span::read_if(&frame.header, &mut fields)?.map(Span::duration);
+        let id = frame.header.id;
+        let Some(slot) = self.settle(id)? else { return Ok(None) };
+        if let Slot::Kept(kept) = slot
             && let Some(caused_at) = kept.caused_at
         {
-            Some(Timing { caused_at, sent_at: kept.sent_at, answered_at: now, took })
-        } else {
-            None
-        };
-        Ok(Some(Event::Reply { id: frame.header.id, payload: fields.rest(), timing }))
+            self.timing = Some((id, Timing { caused_at, sent_at: kept.sent_at, answered_at: now, took }));
+        }
+        Ok(Some(Event::Reply { id, payload: fields.rest() }))
     }
 
     fn event<'a>(&self, frame: &Frame<'a>) -> Result<Event<'a>, Fault> {
@@ -192,7 +191,8 @@ impl Client {
             return Err(Misbehaved::Id { id }.into());
         }
         let mut fields = Fields::new(frame.payload);
-        let head = EventHead::read(&mut fields, flags).ok_or(Malformed::Payload { kind: Kind::Event })?;
+        let head = EventHead::read(&mut fields).ok_or(Malformed::Payload { kind: Kind::Event })?;
+        let head = EventHead { lag: Span::read_if(&frame.header, &mut fields)?, ..head };
         Ok(Event::Event { id, head, payload: fields.rest(), is_urgent: flags.contains(Flags::URGENT) })
     }
 

@@ -29,24 +29,19 @@ impl Client {
         if self.waiting || !self.has_connection() || self.must_wait(request.once, request.deadline) {
             return Ok(self.queue(now, request, out));
         }
-        if request.caused_at.is_some() {
-            return Ok(self.send_timed(now, request, out));
+        if request.once || request.caused_at.is_some() {
+            return Ok(self.send_and_keep(now, request, out));
         }
-        let (slot, flags) = if request.once {
-            (Slot::Kept(Box::new(Kept { sent_on: self.connection, ..keep(request) })), Flags::ONCE)
-        } else {
-            (Slot::Plain, Flags::NONE)
-        };
-        let id = self.window.push(slot);
-        let header = Header { topic: request.topic, flags, ..frame::header(Kind::Request, id) };
-        let head = RequestHead { deadline_us: 0, hops: request.hops, lowest: self.window.lowest(), age: None };
+        let id = self.window.push(Slot::Plain);
+        let header = Header { topic: request.topic, ..frame::header(Kind::Request, id) };
+        let head = RequestHead { deadline_us: 0, hops: request.hops, lowest: self.window.lowest() };
         put(out, header, &[&head.encode(), request.payload]);
         Ok(id)
     }
 
-    /// Sends a request whose course is to be told. It is kept until it is answered, though it may not be sent again.
+    /// Sends a request that may be sent again, or whose course is to be told, and keeps it until it is answered.
     #[inline(never)]
-    fn send_timed(&mut self, now: Duration, request: Request<'_>, out: &mut Vec<u8>) -> u32 {
+    fn send_and_keep(&mut self, now: Duration, request: Request<'_>, out: &mut Vec<u8>) -> u32 {
         let id = self.window.push(Slot::Kept(Box::new(keep(request))));
         let flight = self.flight(now, None);
         if let Some(kept) = self.window.kept(id) {
@@ -209,11 +204,11 @@ impl Kept {
             self.sent_at = now;
         }
         self.sent_on = connection;
-        let age = self.caused_at.filter(|_| is_timed).map(|caused_at| now.saturating_sub(caused_at));
+        let age = self.caused_at.filter(|_| is_timed).map(|caused_at| now.saturating_sub(caused_at).into());
         let deadline_us = self.deadline.zip(clock).map_or(0, |(deadline, clock)| clock.on_server_clock(deadline));
         let flags = if self.once { Flags::ONCE } else { Flags::NONE };
         let header = Header { topic: self.topic, flags, ..frame::header(Kind::Request, id) };
-        let head = RequestHead { deadline_us, hops: self.hops, lowest, age };
+        let head = RequestHead { deadline_us, hops: self.hops, lowest };
         let appended = put_timed(out, header, age, [&head.encode(), &self.payload], len_max_bytes);
         debug_assert!(appended.is_ok(), "a payload whose length was checked");
         if self.cancelled {

@@ -3,10 +3,9 @@
 use crate::fault::Misuse;
 use crate::field::Fields;
 use crate::frame::{self, Flags, Header, Kind};
-use crate::span;
-use std::time::Duration;
+use crate::span::Span;
 
-/// What a REQUEST's payload begins with: thirteen octets, and a span where it is TIMED.
+/// What a REQUEST's payload begins with: thirteen octets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestHead {
     /// From when on it must not be done, on the server's session clock in microseconds; 0 for never.
@@ -15,9 +14,6 @@ pub struct RequestHead {
     pub hops: u8,
     /// The lowest id that the client has no answer to and still wants one; the server may forget those below.
     pub lowest: u32,
-    /// How long ago what caused it happened when it was sent, where the client knows and both ends have the feature TIMED;
-    /// whole microseconds, up to 71 minutes.
-    pub age: Option<Duration>,
 }
 
 /// What an EVENT's payload begins with: twelve octets, and a span where it is TIMED.
@@ -27,9 +23,8 @@ pub struct EventHead {
     pub seq: u64,
     /// How many events before it this subscriber missed.
     pub missed: u32,
-    /// How long after what caused it it happened, where its sender knows and both ends have the feature TIMED; whole
-    /// microseconds, up to 71 minutes.
-    pub lag: Option<Duration>,
+    /// How long after what caused it it happened, where its sender knows and both ends have the feature TIMED.
+    pub lag: Option<Span>,
 }
 
 impl RequestHead {
@@ -38,13 +33,11 @@ impl RequestHead {
     /// The same, as the header counts.
     pub(crate) const LEN_U32: u32 = 13;
 
-    #[inline]
-    pub(crate) fn read(fields: &mut Fields<'_>, flags: Flags) -> Option<Self> {
-        let (deadline_us, hops, lowest) = (fields.u64()?, fields.u8()?, fields.u32()?);
-        Some(RequestHead { deadline_us, hops, lowest, age: span::read_if(fields, flags)? })
+    pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(RequestHead { deadline_us: fields.u64()?, hops: fields.u8()?, lowest: fields.u32()? })
     }
 
-    /// Returns it as it goes over the wire, without its span.
+    /// Returns it as it goes over the wire.
     pub fn encode(self) -> [u8; Self::LEN_BYTES] {
         let mut octets = [0; Self::LEN_BYTES];
         octets[0..8].copy_from_slice(&self.deadline_us.to_le_bytes());
@@ -60,8 +53,9 @@ impl EventHead {
     /// The same, as the header counts.
     pub(crate) const LEN_U32: u32 = 12;
 
-    pub(crate) fn read(fields: &mut Fields<'_>, flags: Flags) -> Option<Self> {
-        Some(EventHead { seq: fields.u64()?, missed: fields.u32()?, lag: span::read_if(fields, flags)? })
+    /// Reads it, without its span.
+    pub(crate) fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(EventHead { seq: fields.u64()?, missed: fields.u32()?, lag: None })
     }
 
     /// Returns it as it goes over the wire, without its span.
@@ -104,21 +98,19 @@ pub fn put_urgent_event(
 }
 
 /// Appends a frame whose application's octets begin with a span; without it where there is none, or no room for it.
+#[inline(never)] // Those that cannot have one do not come here.
 pub(crate) fn put_timed(
     out: &mut Vec<u8>,
     header: Header,
-    span: Option<Duration>,
+    span: Option<Span>,
     [head, payload]: [&[u8]; 2],
     max_bytes: u32,
 ) -> Result<(), Misuse> {
-    if let Some(span) = span {
-        let timed = Header { flags: header.flags.and(Flags::TIMED), ..header };
-        let put = frame::put(out, timed, &[head, &span::encode(span), payload], max_bytes);
-        if put.is_ok() {
-            return put;
-        }
-    }
-    frame::put(out, header, &[head, payload], max_bytes)
+    let len_bytes = head.len() + Span::LEN_BYTES + payload.len();
+    let octets = span.filter(|_| len_bytes <= max_bytes as usize).map(Span::encode);
+    let flags = if octets.is_some() { header.flags.and(Flags::TIMED) } else { header.flags };
+    let octets = octets.as_ref().map_or(&[][..], |octets| octets);
+    frame::put(out, Header { flags, ..header }, &[head, octets, payload], max_bytes)
 }
 
 fn put(out: &mut Vec<u8>, header: Header, head: EventHead, payload: &[u8], max_bytes: u32) -> Result<(), Misuse> {

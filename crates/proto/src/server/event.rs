@@ -1,6 +1,7 @@
 //! What arrives at a server, and what it answers.
 
 use crate::handshake::{Reason, Resumption};
+use crate::span::Span;
 use std::time::Duration;
 
 /// Names a request towards [`Server::answer`](super::Server::answer), long after the event that brought it.
@@ -13,29 +14,37 @@ pub struct Ticket {
     pub(super) serial: u64,
     /// The session that remembers the answer; 0 where none does.
     pub(super) session: u64,
-    pub(super) work: Work,
-}
-
-/// How long a request took, as far as its client wants to know.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) enum Work {
-    /// It does not.
-    #[default]
-    Untold,
-    /// It arrived then.
-    Since(Duration),
-    /// It took so long.
-    Took(Duration),
+    /// When it arrived, in microseconds of the caller's clock, rounded up; 0 where the client wants to know nothing of times.
+    pub(super) arrived_us: u64,
+    /// How long it took, once that is said.
+    pub(super) took: Option<Span>,
 }
 
 impl Ticket {
+    /// Says when what caused the request happened, which was so old when it was sent; on the clock of `now` and as if it had
+    /// been on its way for no time.
+    pub fn caused_at(&self, age: Option<Span>) -> Option<Duration> {
+        age.map(|age| Duration::from_micros(self.arrived_us).saturating_sub(age.duration()))
+    }
+
     /// Says when what the request asks for was done, on the clock of `now`: its reply tells a client that said how old its
     /// cause is how long that took. To be called before the reply; without it the reply tells nothing.
     pub fn done_at(&mut self, at: Duration) {
-        if let Work::Since(arrived_at) = self.work {
-            self.work = Work::Took(at.saturating_sub(arrived_at));
+        if self.arrived_us > 0 {
+            let took_us = micros(at).saturating_sub(self.arrived_us);
+            self.took = Some(Duration::from_micros(took_us).into());
         }
     }
+}
+
+/// Says when something arrived, for [`Ticket::arrived_us`].
+#[inline(never)] // Most clients do not want to know.
+pub(super) fn arrival_us(now: Duration) -> u64 {
+    micros(now.saturating_add(Duration::from_nanos(999))).max(1)
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A request to answer.
@@ -49,11 +58,18 @@ pub struct Request<'a> {
     pub deadline: Option<Duration>,
     /// How many servers it has passed.
     pub hops: u8,
-    /// When what caused it happened, on the caller's clock and as if it had been on its way for no time; nothing where the
-    /// client does not say.
-    pub caused_at: Option<Duration>,
+    /// How old its cause was when it was sent, where the client says so.
+    pub age: Option<Span>,
     /// The application's octets.
     pub payload: &'a [u8],
+}
+
+impl Request<'_> {
+    /// Returns when what caused it happened, on the clock of `now` and as if it had been on its way for no time; nothing
+    /// where the client does not say.
+    pub fn caused_at(&self) -> Option<Duration> {
+        self.ticket.caused_at(self.age)
+    }
 }
 
 /// What arrived over a link.

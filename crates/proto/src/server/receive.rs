@@ -1,6 +1,6 @@
 //! What a server hears.
 
-use super::event::Work;
+use super::event::arrival_us;
 use super::link::State;
 use super::sessions::{Admission, Holder};
 use super::{Event, Link, Request, Server, Ticket, put_control, put_error};
@@ -13,7 +13,7 @@ use crate::handshake::{
 };
 use crate::id::is_before;
 use crate::opening;
-use crate::span::SPAN_LEN_BYTES;
+use crate::span::Span;
 use std::time::Duration;
 
 impl Server {
@@ -218,12 +218,13 @@ impl Server {
         }
         let mut fields = Fields::new(frame.payload);
         let flags = frame.header.flags;
-        let head = RequestHead::read(&mut fields, flags).ok_or(Malformed::Payload { kind: Kind::Request })?;
+        let head = RequestHead::read(&mut fields).ok_or(Malformed::Payload { kind: Kind::Request })?;
         link.last_id = id;
         let once = flags.contains(Flags::ONCE) && link.features.contains(Features::RESUME);
         let session = if once { link.session } else { 0 };
-        let work = if head.age.is_some() { Work::Since(now) } else { Work::Untold };
-        let ticket = Ticket { id, link: link.key, serial: link.serial, session, work };
+        let age = Span::read_if(&frame.header, &mut fields)?;
+        let arrived_us = if age.is_some() { arrival_us(now) } else { 0 };
+        let ticket = Ticket { id, link: link.key, serial: link.serial, session, arrived_us, took: None };
         if once && !self.admit(&ticket, head.lowest, link, out) {
             return Ok(None);
         }
@@ -235,8 +236,7 @@ impl Server {
         } else {
             link.in_flight += 1;
             let (topic, payload) = (frame.header.topic, fields.rest());
-            let caused_at = head.age.map(|age| now.saturating_sub(age));
-            return Ok(Some(Request { ticket, topic, deadline, hops: head.hops, caused_at, payload }));
+            return Ok(Some(Request { ticket, topic, deadline, hops: head.hops, age, payload }));
         };
         put_error(out, id, &error);
         if session != 0 {
@@ -272,7 +272,7 @@ fn put_again(answer: &[u8], link: &Link, out: &mut Vec<u8>) -> bool {
         return true;
     }
     let Ok(Some(Frame { header, payload })) = frame::take(&mut &*answer, u32::MAX) else { return false };
-    let Some(payload) = payload.get(SPAN_LEN_BYTES..).filter(|_| header.flags.contains(Flags::TIMED)) else {
+    let Some(payload) = payload.get(Span::LEN_BYTES..).filter(|_| header.flags.contains(Flags::TIMED)) else {
         return false;
     };
     frame::put(out, frame::header(header.kind, header.id), &[payload], link.payload_max_bytes).is_ok()

@@ -91,7 +91,7 @@ fn content(content: &Content<'_>) -> String {
             welcome.name
         ),
         Content::Message(payload) | Content::Reply { payload, .. } => format!(", {:?}", text(payload)),
-        Content::Request { head, payload } => {
+        Content::Request { head, payload, .. } => {
             format!(", deadline {}, hops {}, lowest {}, {:?}", head.deadline_us, head.hops, head.lowest, text(payload))
         }
         Content::Event { head, payload } => format!(", seq {}, missed {}, {:?}", head.seq, head.missed, text(payload)),

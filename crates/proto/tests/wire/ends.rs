@@ -163,7 +163,7 @@ pub(crate) fn heard(event: &client::Event<'_>) -> String {
     match event {
         client::Event::Welcome(welcome) => format!("welcome {:?}", welcome.resumption),
         client::Event::Rejected(reason) => format!("rejected {:?}: {}", reason.code, reason.text),
-        client::Event::Reply { id, payload, .. } => format!("reply {id} {}", text(payload)),
+        client::Event::Reply { id, payload } => format!("reply {id} {}", text(payload)),
         client::Event::Error { id, reason } => format!("error {id} {:?}: {}", reason.code, reason.text),
         client::Event::Event { id, head, payload, is_urgent } => {
             let urgent = urgent(*is_urgent);

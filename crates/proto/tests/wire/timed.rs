@@ -6,6 +6,7 @@ use soquete_proto::frame::{self, Flags, HEADER_LEN_BYTES, Header, Kind};
 use soquete_proto::handshake::{EventHead, Features, Hello, RequestHead, SessionKey, put_event};
 use soquete_proto::opening::OPENING;
 use soquete_proto::server::{Event as Heard, Link, Options as Served};
+use soquete_proto::span::Span;
 use std::time::Duration;
 
 fn board() -> Served {
@@ -27,7 +28,7 @@ fn caused_at(ends: &mut Ends) -> Option<Duration> {
     while let Some(event) = ends.server.next(ends.now, &mut ends.link, &mut input, &mut ends.to_client).unwrap() {
         if let Heard::Request(request) = event {
             ends.tickets.push(request.ticket);
-            return request.caused_at;
+            return request.caused_at();
         }
     }
     panic!("no request")
@@ -44,9 +45,9 @@ fn timing(ends: &mut Ends) -> Option<Timing> {
     let octets = std::mem::take(&mut ends.to_client);
     let mut input = &octets[..];
     while let Some(event) = ends.client.next(ends.now, &mut input, &mut ends.to_server).unwrap() {
-        if let Event::Reply { payload, timing, .. } = event {
+        if let Event::Reply { id, payload } = event {
             assert_eq!(payload, b"OK LED ON");
-            return timing;
+            return ends.client.timing(id);
         }
     }
     panic!("no reply")
@@ -199,6 +200,7 @@ fn an_event_tells_how_late_it_was() {
     ends.serve();
     ends.tickets.clear();
     for lag in [Some(Duration::from_micros(2_310)), None] {
+        let lag = lag.map(Span::from);
         put_event(&mut ends.to_client, watch, EventHead { seq: 1, missed: 0, lag }, b"LED ON 1 x", 99).unwrap();
         let octets = std::mem::take(&mut ends.to_client);
         let event = ends.client.next(ends.now, &mut &octets[..], &mut ends.to_server).unwrap().unwrap();

@@ -9,6 +9,7 @@ use soquete_proto::handshake::{
     Code, EventHead, Features, Goodbye, Hello, Reason, RequestHead, Resumption, SessionKey, Welcome,
 };
 use soquete_proto::opening::{self, OPENING};
+use soquete_proto::span::Span;
 use std::fmt::Debug;
 use std::str::FromStr;
 use std::time::Duration;
@@ -40,8 +41,8 @@ impl Entry {
         self.text(field).parse().unwrap()
     }
 
-    fn span(&self, field: &str) -> Option<Duration> {
-        self.0.get(field).map(|_| Duration::from_micros(self.small(field)))
+    fn span(&self, field: &str) -> Option<Span> {
+        self.0.get(field).map(|_| Duration::from_micros(self.small(field)).into())
     }
 
     fn key(&self) -> SessionKey {
@@ -93,8 +94,8 @@ impl Entry {
                     deadline_us: self.large("deadline_us"),
                     hops: self.small("hops"),
                     lowest: self.small("lowest"),
-                    age: self.span("age_us"),
                 },
+                age: self.span("age_us"),
                 payload,
             },
             "REPLY" => Content::Reply { took: self.span("took_us"), payload },

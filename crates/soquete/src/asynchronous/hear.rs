@@ -71,7 +71,7 @@ impl Driver {
                 self.fail_all(&rejected);
                 return Err(rejected);
             }
-            Event::Reply { id, payload, .. } => {
+            Event::Reply { id, payload } => {
                 if self.feeds.contains_key(&id) {
                     // Events come from now on, or silence that must be told from death.
                     self.core.expect_events();

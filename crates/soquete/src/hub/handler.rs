@@ -7,6 +7,7 @@ use crate::{Cause, Error, Operation};
 use soquete_proto::fault::Misuse;
 use soquete_proto::handshake::{Code, Reason};
 use soquete_proto::server::{Answer, Link, Server, Ticket};
+use soquete_proto::span::Span;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,9 +81,6 @@ pub struct Exchange<'a> {
     pub deadline: Option<Duration>,
     /// How many servers it has passed.
     pub hops: u8,
-    /// When what caused it happened, on the clock of [`crate::Clock`] and as if it had been on its way for no time; nothing
-    /// where the client does not say, and in text and raw.
-    pub caused_at: Option<Duration>,
     /// The language it came in.
     pub tongue: Tongue,
     /// Where it came from.
@@ -91,6 +89,8 @@ pub struct Exchange<'a> {
     pub name: &'a str,
     /// The service it came to, counted in the order in which they were added.
     pub service: usize,
+    /// How old its cause was when it was sent, where the client says so.
+    pub(super) age: Option<Span>,
     pub(super) connection: ConnectionId,
     pub(super) way: Way<'a>,
     pub(super) mailbox: &'a Arc<Mailbox>,
@@ -147,6 +147,12 @@ impl Exchange<'_> {
     /// Says whether an answer is wanted.
     pub fn wants_answer(&self) -> bool {
         !matches!(self.way, Way::None { .. })
+    }
+
+    /// Returns when what caused it happened, on the clock of [`crate::Clock`] and as if it had been on its way for no time;
+    /// nothing where the client does not say, and in text and raw.
+    pub fn caused_at(&self) -> Option<Duration> {
+        if let Way::Frames { ticket, .. } = &self.way { ticket.caused_at(self.age) } else { None }
     }
 
     /// Says when what it asks for was done, on the clock of [`crate::Clock`]. A client that has told when it was caused, in

@@ -292,7 +292,7 @@ impl Hub {
             topic,
             deadline: None,
             hops: 0,
-            caused_at: None,
+            age: None,
             tongue: Tongue::Frames,
             peer,
             name: "",

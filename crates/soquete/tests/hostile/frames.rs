@@ -192,7 +192,7 @@ fn a_reply_longer_than_the_client_takes_is_an_error_and_the_session_goes_on() {
 fn a_deadline_that_has_passed_is_told_and_nothing_is_done() {
     let served = serve();
     let mut stream = served.connect();
-    let late = RequestHead { deadline_us: 1, hops: 0, lowest: 1, age: None };
+    let late = RequestHead { deadline_us: 1, hops: 0, lowest: 1 };
     stream.write_all(&[greeting(), request(1, b"LED ON", Flags::NONE, late)].concat()).unwrap();
     let mut frames = Frames::default();
     assert!(frames.show(&mut stream).contains("Welcome"));

@@ -275,7 +275,7 @@ pub fn greeting() -> Vec<u8> {
 }
 
 pub fn request(id: u32, payload: &[u8], flags: Flags, head: RequestHead) -> Vec<u8> {
-    put(Content::Request { head, payload }, Header { flags, ..frame::header(Kind::Request, id) })
+    put(Content::Request { head, age: None, payload }, Header { flags, ..frame::header(Kind::Request, id) })
 }
 
 /// A request without deadline that may be lost.

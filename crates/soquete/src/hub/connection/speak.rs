@@ -167,7 +167,7 @@ impl Connection {
             topic: 0,
             deadline: None,
             hops: 0,
-            caused_at: None,
+            age: None,
             tongue,
             peer: &self.peer,
             name: &self.name,
@@ -205,8 +205,8 @@ impl Connection {
                     return self.refuse(fault.to_string());
                 }
             };
-            let (deadline, hops, caused_at) =
-                request.map_or((None, 0, None), |request| (request.deadline, request.hops, request.caused_at));
+            let (deadline, hops, age) =
+                request.map_or((None, 0, None), |request| (request.deadline, request.hops, request.age));
             let way = match request {
                 Some(request) => Way::Frames { core, link, out: lent.out, ticket: request.ticket },
                 None => Way::None { is_urgent },
@@ -216,7 +216,7 @@ impl Connection {
                 topic,
                 deadline,
                 hops,
-                caused_at,
+                age,
                 tongue: Tongue::Frames,
                 peer: &self.peer,
                 name: &self.name,
