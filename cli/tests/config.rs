@@ -188,6 +188,21 @@ fn what_is_shown_is_fine_and_shows_the_same_again() {
 }
 
 #[test]
+fn every_configuration_of_the_documents_is_fine() {
+    let home = Home::new("documents");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let pages = fs::read_dir(folder).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+    let pages: Vec<String> = pages.collect();
+    let blocks = pages.iter().flat_map(|page| page.split("```toml\n").skip(1));
+    let blocks: Vec<&str> = blocks.map(|rest| rest.split_once("```").unwrap().0).collect();
+    assert!(blocks.len() >= 2, "{blocks:?}");
+    for block in blocks {
+        let path = home.write("documented.toml", block);
+        assert!(home.run(&["config", "check", "-c", path.to_str().unwrap()]).done().starts_with("ok: "), "{block}");
+    }
+}
+
+#[test]
 fn the_example_is_fine_and_init_writes_it_once() {
     let home = Home::new("init");
     let example = home.run(&["config", "example"]).done();

@@ -9,7 +9,7 @@ use super::{failed, output, text};
 use crate::command::{Failure, workspace_root};
 
 /// Files of the repository, and where they go.
-pub(super) const FILES: [(&str, &str); 10] = [
+pub(super) const FILES: [(&str, &str); 11] = [
     ("dist/soquete@.service", "usr/lib/systemd/system/soquete@.service"),
     ("dist/soquete.target", "usr/lib/systemd/system/soquete.target"),
     ("dist/soquete.sysusers", "usr/lib/sysusers.d/soquete.conf"),
@@ -19,6 +19,7 @@ pub(super) const FILES: [(&str, &str); 10] = [
     ("dist/examples/backoff.conf", "usr/share/doc/soquete/examples/backoff.conf"),
     ("dist/debian/lintian-overrides", "usr/share/lintian/overrides/soquete"),
     ("docs/raspberry-pi.md", "usr/share/doc/soquete/raspberry-pi.md"),
+    ("docs/packages.md", "usr/share/doc/soquete/packages.md"),
     // What `soquete config example` prints: the two processes that are built in, so installing changes nothing of what
     // `soquete up` does, and explained, so that whoever has a board finds what to change.
     ("cli/src/configuration/example.toml", "etc/soquete/soquete.toml"),
