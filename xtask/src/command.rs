@@ -24,6 +24,13 @@ pub(crate) enum Failure {
     Impossible(String),
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Usage(why) | Self::Failed(why) | Self::Impossible(why)) = self;
+        f.write_str(why)
+    }
+}
+
 /// Runs the command that the first argument names, and gives its exit code: 0 done, 1 failed, 2 wrong usage, 3 not run.
 pub(crate) fn dispatch(commands: &[Command], arguments: &[String]) -> ExitCode {
     match select(commands, arguments) {

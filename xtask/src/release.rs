@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn no_path_of_this_machine_is_in_the_program() {
+    fn the_paths_of_this_machine_are_replaced() {
         let root = workspace_root().display().to_string();
         assert!(remaps().contains(&format!("--remap-path-prefix={root}=/soquete")));
     }

@@ -110,25 +110,26 @@ fn lint(file: &Path) -> Result<(), Failure> {
 
 /// Installs it on a copy of this machine, which root alone can make; says so where that cannot be.
 fn install(file: &Path) -> Result<(), Failure> {
-    let skipped = |why| skipped("installing it on a copy of this machine", failed(why));
+    let skipped = |why: String| skipped("installing it on a copy of this machine", why);
     let is_root = text(Command::new("id").arg("-u"), "coreutils")?.trim() == "0";
-    let mut unshare = Command::new(if is_root { "unshare" } else { "sudo" });
-    if !is_root {
-        if !Command::new("sudo").args(["-n", "true"]).status().is_ok_and(|status| status.success()) {
-            skipped("this is for root, or sudo without a password");
-            return Ok(());
-        }
-        unshare.args(["-n", "unshare"]);
+    let apart = |words: &[&str]| {
+        let mut command = Command::new(if is_root { "unshare" } else { "sudo" });
+        command.args(if is_root { &[][..] } else { &["-n", "unshare"] });
+        command.args(["--mount", "--net", "--pid", "--fork", "--kill-child"]).args(words);
+        command
+    };
+    if let Err(why) = output(&mut apart(&["true"]), if is_root { "util-linux" } else { "sudo" }) {
+        skipped(format!("{why}; this is for root, where namespaces can be made"));
+        return Ok(());
     }
-    unshare.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", INSTALLED, "installed.sh"]);
-    let status = unshare.arg(file).arg(empty("copy")?).status().map_err(failed)?;
-    match status.code() {
+    let status = apart(&["sh", "-c", INSTALLED, "installed.sh"]).arg(file).arg(empty("copy")?).status();
+    match status.map_err(failed)?.code() {
         Some(0) => Ok(()),
         Some(NO_COPY) => {
-            skipped("there can be none here");
+            skipped("what mount says is above".to_owned());
             Ok(())
         }
-        _ => Err(failed(format!("installing {} failed, {status}", file.display()))),
+        _ => Err(failed(format!("installing {} failed", file.display()))),
     }
 }
 
