@@ -97,7 +97,8 @@ pub(crate) enum Platform {
 /// Starts every process of the configuration and shows their logs
 ///
 /// Starts the processes in the order of the configuration, waits until each is ready, prints their logs, and starts
-/// again, after a while, what dies. Ctrl-C stops them gracefully; a second one at once.
+/// again, after a while, what dies. Meanwhile it holds its outputs on hardware, with their safe values. Ctrl-C stops all
+/// processes gracefully; a second one at once.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -148,6 +149,9 @@ pub(crate) struct Logs {
 }
 
 /// Runs one process of the configuration, in the foreground
+///
+/// Where NOTIFY_SOCKET is set, as under systemd, it says there that it is ready, and has its outputs on hardware held there
+/// (FDSTORE=1), which takes `FileDescriptorStoreMax=` in its unit. In a terminal nobody holds them after its death.
 #[derive(Args, Debug)]
 pub(crate) struct Run {
     /// The process, as the configuration calls it

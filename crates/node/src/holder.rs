@@ -4,6 +4,19 @@
 //! second descriptor of the same request, with somebody who lives on, keeps the line as it is until the process is back
 //! and goes on with it. It is handed over by systemd's protocol of the descriptor store: a datagram with it,
 //! `FDSTORE=1` and `FDNAME=NAME`, and another, `FDSTOREREMOVE=1`, when it is not to be held any more.
+//!
+//! | an output has | while |
+//! |---|---|
+//! | what it was told; at first its start value | its process runs, or hangs: the kernel keeps it |
+//! | its safe value, at once | its process is dead and `up` lives; unless its chip refuses, which is said |
+//! | what it had | its process is dead, and systemd holds it |
+//! | its stop value | its process was to stop and had to be killed, until `up` ends |
+//! | its stop value | `up` was killed: its processes hear that and stop, within 5 s |
+//! | what the hardware decides | before the first start and after a clean stop; after the death of a process that nobody holds anything of, or of all processes at once: a panic, a reset, no power |
+//!
+//! What the hardware decides is a matter of the driver, which may leave a line that is given back as it is or make it an
+//! input, and then of the resistors that pull it. Where an output must be off then, a resistor has to make it so. A kernel that
+//! hangs keeps what the outputs have; only a watchdog of the hardware ends that.
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use soquete_board::Level;
