@@ -16,7 +16,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use signal_hook::consts::SIGINT;
 use signal_hook::flag;
-use soquete::{Handed, Stream};
+use soquete::Stream;
 use soquete_node::config::{ProcessConfig, ProcessName};
 use soquete_node::holder::Holder;
 use soquete_node::{Process, Surroundings};
@@ -26,7 +26,7 @@ use crate::arguments::Run;
 use crate::configuration::{Configuration, load, read_shown};
 use crate::instance::Instance;
 use crate::output::{Exit, Failure};
-use crate::up::child::{CONFIGURATION_END, HELD, HELD_SEPARATOR, is_supervised};
+use crate::up::child::{HELD, Held, is_supervised, told};
 use crate::up::member::STOP_TIMEOUT;
 use crate::up::signals::{Signals, terminations};
 
@@ -67,29 +67,11 @@ fn lifeline() -> io::Result<Stream> {
     Ok(Stream::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
-/// A descriptor of an output that was held, and its name.
-type Held = (String, OwnedFd);
-
-/// Reads what `up` hands over: the descriptors it held for an earlier run, and the configuration.
+/// Reads what `up` hands over: the configuration, and the descriptors it held for an earlier run.
 fn told_by(lifeline: &Stream) -> Result<(Configuration, Vec<Held>), Failure> {
-    let cut = |error: io::Error| failed("read the configuration from `up`", &error);
-    let (mut text, mut held) = (Vec::new(), Vec::new());
-    while text.last() != Some(&CONFIGURATION_END) {
-        let mut room = [0; 4096];
-        match lifeline.receive_with_descriptors(&mut room) {
-            Ok(Handed { len_bytes: 0, .. }) => return Err(cut(io::ErrorKind::UnexpectedEof.into())),
-            Ok(Handed { len_bytes, descriptors, .. }) => {
-                text.extend_from_slice(&room[..len_bytes]);
-                held.extend(descriptors);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(cut(error)),
-        }
-    }
-    text.pop();
-    let configuration = read_shown(Path::new("the configuration that `up` read"), &text)?;
-    let names = env::var(HELD).unwrap_or_default();
-    Ok((configuration, names.split(HELD_SEPARATOR).map(str::to_owned).zip(held).collect()))
+    let told = told(lifeline, &env::var(HELD).unwrap_or_default());
+    let (text, held) = told.map_err(|error| failed("read the configuration from `up`", &error))?;
+    Ok((read_shown(Path::new("the configuration that `up` read"), &text)?, held))
 }
 
 /// Takes one process out of a configuration.

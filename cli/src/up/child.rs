@@ -11,7 +11,7 @@ use std::thread;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use signal_hook::low_level::signal_name;
-use soquete::Stream;
+use soquete::{Handed, Stream};
 use soquete_node::config::ProcessName;
 
 /// This very program, also when its file was replaced since.
@@ -25,10 +25,13 @@ pub(crate) const SUPERVISED: &str = "SOQUETE_SUPERVISED";
 pub(crate) const HELD: &str = "SOQUETE_HELD";
 
 /// What no name of a descriptor has in it, by systemd's rule.
-pub(crate) const HELD_SEPARATOR: &str = ":";
+const HELD_SEPARATOR: &str = ":";
 
 /// What ends the configuration on a process's standard input. It is in no TOML.
-pub(crate) const CONFIGURATION_END: u8 = 0;
+const CONFIGURATION_END: u8 = 0;
+
+/// A descriptor of an output, and its name.
+pub(crate) type Held = (String, OwnedFd);
 
 /// A process that was begun and whose end was not seen yet.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ impl Child {
         name: &ProcessName,
         configuration: &Arc<str>,
         notify: &Path,
-        held: Vec<(String, OwnedFd)>,
+        held: Vec<Held>,
     ) -> io::Result<Self> {
         let (output, printed) = io::pipe()?;
         let (input, lifeline) = Stream::pair()?;
@@ -131,6 +134,28 @@ fn tell(lifeline: Stream, held: Vec<OwnedFd>, configuration: Arc<str>) -> io::Re
     Ok(lifeline)
 }
 
+/// Reads in a process what [`tell`] says, and returns the configuration and the descriptors, whose `names` came by [`HELD`].
+///
+/// # Errors
+/// `up` is gone, or the standard input is none of its.
+pub(crate) fn told(lifeline: &Stream, names: &str) -> io::Result<(Vec<u8>, Vec<Held>)> {
+    let (mut text, mut held) = (Vec::new(), Vec::new());
+    while text.last() != Some(&CONFIGURATION_END) {
+        let mut room = [0; 4096];
+        match lifeline.receive_with_descriptors(&mut room) {
+            Ok(Handed { len_bytes: 0, .. }) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(Handed { len_bytes, descriptors, .. }) => {
+                text.extend_from_slice(&room[..len_bytes]);
+                held.extend(descriptors);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    text.pop();
+    Ok((text, names.split(HELD_SEPARATOR).map(str::to_owned).zip(held).collect()))
+}
+
 fn ending(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
@@ -150,6 +175,34 @@ pub(crate) fn is_supervised() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_is_told_its_configuration_and_given_what_was_held_under_its_names() {
+        let configuration: Arc<str> = "x".repeat(1 << 20).into();
+        let (here, there) = Stream::pair().unwrap();
+        let pipes: Vec<_> = (0..20).map(|_| io::pipe().unwrap()).collect();
+        let (readers, writers): (Vec<_>, Vec<_>) = pipes.into_iter().unzip();
+        let _lifeline = tell(here, writers.into_iter().map(OwnedFd::from).collect(), configuration.clone()).unwrap();
+        let names: Vec<_> = (0..20).map(|nth| nth.to_string()).collect();
+        let (text, held) = told(&there, &names.join(HELD_SEPARATOR)).unwrap();
+        // Each descriptor came with an LF.
+        assert_eq!(text, format!("{}{configuration}", "\n".repeat(20)).into_bytes());
+        assert_eq!(held.len(), 20);
+        for ((name, writer), mut reader) in held.into_iter().zip(readers) {
+            std::fs::File::from(writer).write_all(name.as_bytes()).unwrap();
+            let mut read = String::new();
+            reader.read_to_string(&mut read).unwrap();
+            assert_eq!(read, name);
+        }
+    }
+
+    #[test]
+    fn who_is_told_half_a_configuration_does_not_begin() {
+        let (here, there) = Stream::pair().unwrap();
+        (&here).write_all(b"[processes").unwrap();
+        drop(here);
+        assert_eq!(told(&there, "").unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
 
     #[test]
     fn an_end_is_told_in_words() {

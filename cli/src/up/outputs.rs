@@ -8,6 +8,8 @@ use rustix::io::Errno;
 use soquete_node::config::{Direction, Level, LineConfig, LineKind, ProcessConfig};
 use soquete_node::holder::{drive, line_of};
 
+use super::child::Held;
+
 /// The outputs on hardware of a process, and a descriptor of each that it has handed over: one a line, so never more than
 /// its configuration has.
 #[derive(Debug)]
@@ -61,7 +63,7 @@ impl Outputs {
     ///
     /// # Errors
     /// EMFILE or ENFILE when no descriptor is left.
-    pub(super) fn copies(&self) -> io::Result<Vec<(String, OwnedFd)>> {
+    pub(super) fn copies(&self) -> io::Result<Vec<Held>> {
         self.held.values().map(|(name, descriptor)| Ok((name.clone(), descriptor.try_clone()?))).collect()
     }
 
