@@ -7,7 +7,9 @@ use crate::rig::guest::{Guest, Parts};
 pub(super) const SCENES: &[Scene] = &[
     Scene { name: "a_killed_process_leaves_its_outputs_safe_and_held", play: killed },
     Scene { name: "a_killed_process_finds_its_outputs_in_the_store_of_systemd", play: stored },
+    Scene { name: "outputs_have_their_stop_values_when_up_is_killed", play: alone },
     Scene { name: "a_process_that_does_not_stop_leaves_its_outputs_as_after_a_stop", play: forced },
+    Scene { name: "an_output_whose_owner_died_while_its_chip_was_away_comes_back_safe", play: owed },
     Scene { name: "a_chip_that_went_while_a_process_was_dead_is_begun_anew", play: gone },
 ];
 
@@ -38,8 +40,10 @@ fn killed(parts: &Parts) -> Result<(), Trouble> {
     guest.run("pull a 7 up; pull a 6 down; other=$(pidof other)")?;
     look(&mut guest, 7)?;
     look(&mut guest, 6)?;
-    guest.run("kill -9 $(led)")?;
+    guest.run("trace; kill -9 $(led)")?;
     guest.until("is 2 grep -c 'led_process is ready' /run/up.log")?;
+    // The safe values of LED and LOW, which is low while it is on; then the start values, and KEPT as it is.
+    guest.run("driven | grep -v out | tr '\\n' ' ' >/run/driven; is '7 0 5 0 7 0 5 1 6 1 ' cat /run/driven")?;
     // Once more, at once: it is held for the third, too.
     guest.run("kill -9 $(led)")?;
     guest.until("is 3 grep -c 'led_process is ready' /run/up.log")?;
@@ -72,6 +76,29 @@ fn stored(parts: &Parts) -> Result<(), Trouble> {
     guest.run("is 3 grep -c FDSTORE=1 /run/store.log && kill $(led); wait $store")?;
     guest.run("is 3 grep -c FDSTOREREMOVE=1 /run/store.log && has BARRIER=1 cat /run/store.log")?;
     guest.run("soquete lines --hardware >/run/lines && ! grep soquete /run/lines && is 0 value a 6").map(drop)
+}
+
+/// The processes hear that `up` is gone, and nobody else holds anything then: what is set in the end are the stop values.
+fn alone(parts: &Parts) -> Result<(), Trouble> {
+    let mut guest = up(parts, "alone")?;
+    guest.run("soquete set LED off && soquete set LOW on && trace && kill -9 $up")?;
+    guest.until("test -z \"$(pidof led_process other)\"")?;
+    // Two processes, which end at the same time.
+    guest.run("driven >/run/driven; is '8 0' grep ^8 /run/driven")?;
+    guest.run("grep -v ^8 /run/driven | tr '\\n' ' ' >/run/led; is '7 1 5 1 6 0 ' cat /run/led").map(drop)
+}
+
+/// FAR begins with on and is safe while it is off.
+fn owed(parts: &Parts) -> Result<(), Trouble> {
+    let mut guest = up(parts, "owed")?;
+    guest.run("soquete lease FAR on --for 500ms >/run/lease.log 2>&1 & lease=$!")?;
+    guest.until("has 'FAR: leased by' cat /run/up.log")?;
+    guest.run("unplug b && kill -9 $lease")?;
+    guest.until("has 'FAR is not off yet, by the end of the lease of' soquete status")?;
+    guest.run("trace; plug b")?;
+    guest.until("is off soquete get FAR")?;
+    guest.run("is 0 value b 0; driven >/run/driven; has '8 0' cat /run/driven && ! grep '8 1' /run/driven")?;
+    guest.run("! has 'FAR is not off yet' soquete status >/run/status").map(drop)
 }
 
 fn forced(parts: &Parts) -> Result<(), Trouble> {
