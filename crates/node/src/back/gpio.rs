@@ -72,6 +72,7 @@ impl Gpios {
             hold: Hold::new(holder),
         };
         if gpios.lines.is_empty() {
+            gpios.give_up_others(&[]);
             return Ok(gpios);
         }
         let seen = gpios.hardware.chips().map_err(|error| Trouble::of(&error).at("the GPIO chips of this machine"))?;

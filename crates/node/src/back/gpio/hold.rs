@@ -200,6 +200,14 @@ mod tests {
     }
 
     #[test]
+    fn a_process_without_hardware_gives_up_what_an_earlier_one_had() {
+        let fake = pi();
+        let store = Store::of(&fake);
+        let _scene = store.begin(&fake, vec![], &[HELD]);
+        assert_eq!(store.heard(2), [format!("FDSTOREREMOVE=1 {HELD}"), "BARRIER=1".to_owned()]);
+    }
+
+    #[test]
     fn a_chip_that_went_and_came_while_nobody_ran_is_begun_anew() {
         let fake = pi();
         let store = Store::of(&fake);
