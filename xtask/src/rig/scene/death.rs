@@ -50,6 +50,7 @@ fn killed(parts: &Parts) -> Result<(), Trouble> {
     guest.run("has 'soquete led_process' soquete lines --hardware")?;
     guest.run("seen 7 && is '1 0 ' cat /run/seen.7 && seen 6 && is '1 ' cat /run/seen.6")?;
     guest.run("has 'up | led_process died; LED set to off (safe)' cat /run/up.log")?;
+    guest.run("has 'led_process | LED: gpio:GPIO17 was held meanwhile' cat /run/up.log")?;
     guest.run("has 'up | led_process died; LOW set to on (safe)' cat /run/up.log && ! grep KEPT.set /run/up.log")?;
     guest.run("is off soquete get LED && is on soquete get KEPT && is off soquete get LOW")?;
     guest.run("is 1 value b 0 && is $other pidof other && soquete set LED on && is 1 value a 7")?;

@@ -126,7 +126,10 @@ impl GpioLine {
         let name = holder::name(&self.name, &find::place(chip, there));
         if let Some(fd) = taking.holder.as_mut().and_then(|holder| holder.take(&name)) {
             match self.go_on(taking, fd, chip, there) {
-                Ok(taken) => return Ok(taken),
+                Ok(taken) => {
+                    console::say(&format!("{} was held meanwhile", self.words()));
+                    return Ok(taken);
+                }
                 Err(why) => {
                     console::say(&format!(
                         "{}: what was held of it does not fit, and is given up: {why}",
