@@ -50,14 +50,20 @@ pub(super) fn pack(architecture: &str, program: &Path, teller: &Path) -> Result<
     output(pack.env("SOURCE_DATE_EPOCH", epoch), "dpkg").map(|_| file)
 }
 
-/// When the last commit was made, in seconds; what the environment says comes first.
+/// When the last commit was made, in seconds; what the environment says comes first. Where there is no git, or no
+/// repository, the manifest has the time at which somebody unpacked all this.
 fn epoch() -> Result<String, Failure> {
     if let Ok(epoch) = std::env::var("SOURCE_DATE_EPOCH") {
         return Ok(epoch);
     }
     let mut log = Command::new("git");
     log.args(["log", "-1", "--format=%ct"]).current_dir(workspace_root());
-    text(&mut log, "git").map(|told| told.trim().to_owned())
+    if let Ok(told) = text(&mut log, "git") {
+        return Ok(told.trim().to_owned());
+    }
+    let mut manifest = Command::new("date");
+    manifest.args(["+%s", "--reference", "Cargo.toml"]).current_dir(workspace_root());
+    text(&mut manifest, "coreutils").map(|told| told.trim().to_owned())
 }
 
 /// Debian's own form of a changelog; ours lies beside it.
