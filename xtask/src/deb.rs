@@ -105,8 +105,10 @@ fn make_static() -> Result<(), Failure> {
     if linkage.machine != "AArch64" || !linkage.libraries.is_empty() || linkage.has_interpreter {
         return Err(failed(format!("{} is no static program for arm64: {linkage:?}", program.display())));
     }
-    let file = pack::folder().join(format!("soquete_{}_arm64-static", pack::version()?));
+    let name = format!("soquete_{}_arm64-static", pack::version()?);
+    let (file, terms) = (pack::folder().join(&name), pack::folder().join(name + ".copyright"));
     std::fs::create_dir_all(pack::folder()).and_then(|()| std::fs::copy(&program, &file)).map_err(failed)?;
+    std::fs::write(terms, copyright::copyright(STATIC_TARGET)?).map_err(failed)?;
     foreign::try_out(&program, "aarch64", None)?;
     println!("made {}, for any Linux on arm64; it cannot look up names in .local", shown(&file));
     println!("next: scp {} PI:soquete && ssh PI ./soquete up", shown(&file));

@@ -32,6 +32,9 @@ pub(super) fn copyright(target: &str) -> Result<String, Failure> {
     let (_, terms) = mit.split_once("\n\n").and_then(|(_, rest)| rest.split_once("\n\n")).unwrap_or_default();
     let mut file = format!("{FORMAT}\n{}", paragraph("*", &holders(&mit), "MIT or Apache-2.0"));
     file += &paragraph("library/*", &["The Rust Project Developers".to_owned()], "MIT");
+    if target.ends_with("-musl") {
+        file += &paragraph("musl/*", &["2005-2020 Rich Felker, et al.".to_owned()], "MIT");
+    }
     for found in crates(&text(&mut tree, "cargo")?) {
         if !found.licence.contains("MIT") {
             return Err(failed(format!(
