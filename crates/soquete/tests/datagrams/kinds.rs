@@ -101,9 +101,10 @@ fn a_group_is_told_once_and_each_of_it_hears() {
 
 #[test]
 fn addresses_of_ipv6_that_are_of_a_link_alone_go_by_the_interface_that_is_named() {
+    // Some time passes between "up" and a link that carries: what is sent before is lost.
     const SETUP: &str =
         "ip link add here type veth peer name there; ip link set there up; ip link set here addrgenmode none up;
-        ip -6 address add fe80::5/64 dev here nodad";
+        ip -6 address add fe80::5/64 dev here nodad; until ip link show here | grep -q 'state UP'; do sleep 0.02; done";
     let test = "kinds::addresses_of_ipv6_that_are_of_a_link_alone_go_by_the_interface_that_is_named";
     in_a_network_of_its_own(test, SETUP, || {
         for group in ["ff11::7", "ff12::7", "ff15::7"] {
