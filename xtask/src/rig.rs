@@ -7,6 +7,7 @@ mod cable;
 pub(crate) mod cache;
 mod guest;
 mod kernel;
+pub(crate) mod machine;
 mod scene;
 
 use std::time::Instant;

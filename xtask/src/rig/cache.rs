@@ -1,6 +1,7 @@
 //! What is made once and kept outside the source tree: where it lies, and the folder in which it is made.
 
 use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,16 +14,18 @@ use crate::command::{Failure, target_folder};
 /// Begins a script: when there is nothing more to copy from its input, all of its group ends.
 const KEEPER: &str = "exec 4<&0; { cat; kill -KILL 0; } <&4 >/dev/null 2>&1 & ";
 
-/// Returns where a kept file or folder lies, after making it if it is not there; `make` says where it made it.
+/// Returns where a kept file or folder lies, after making it if it is not there; `make` says where it made it. It is
+/// kept under what it is made of: when that changes, it is another one.
 ///
 /// # Errors
 /// Those of `make`, or there is no place to keep anything.
 pub(crate) fn provide(
-    name: &str,
+    made_of: &[&str],
     file: &str,
     make: impl FnOnce(&Tree) -> Result<PathBuf, Failure>,
 ) -> Result<PathBuf, Failure> {
-    let kept = places().into_iter().map(|place| place.join(name)).collect::<Vec<_>>();
+    let name = name(made_of);
+    let kept = places().into_iter().map(|place| place.join(&name)).collect::<Vec<_>>();
     if let Some(found) = kept.iter().map(|folder| folder.join(file)).find(|path| path.exists()) {
         return Ok(found);
     }
@@ -37,6 +40,13 @@ pub(crate) fn provide(
     fs::rename(&made, &path).map_err(|error| Trouble(format!("keep {}: {error}", path.display())))?;
     println!("rig: {} is made, in {} s", path.display(), tree.begin.elapsed().as_secs());
     Ok(path)
+}
+
+/// Names a thing by all that it is made of.
+fn name(made_of: &[&str]) -> String {
+    let mut hasher = DefaultHasher::new();
+    made_of.iter().for_each(|part| part.hash(&mut hasher));
+    format!("{:016x}", hasher.finish())
 }
 
 /// The folders in which things may be kept, the best first; the last is there where there is no home.
@@ -87,27 +97,33 @@ impl Tree {
         println!("rig: {:>4} s: {what}", self.begin.elapsed().as_secs());
     }
 
-    /// Downloads a Debian package into this folder; of another architecture than this machine's, where one is named.
+    /// Downloads Debian packages into this folder, of another architecture than this machine's where one is named;
+    /// `packages` is for a shell.
     ///
     /// The system's lists may be old or empty, and only root may fetch others: then they are fetched into this folder.
     ///
     /// # Errors
-    /// [`Failure::Impossible`]: it cannot be had here.
-    pub(crate) fn download(&self, package: &str, architecture: Option<&str>) -> Result<(), Failure> {
+    /// [`Failure::Impossible`]: they cannot be had here.
+    pub(crate) fn download(&self, packages: &str, architecture: Option<&str>) -> Result<(), Failure> {
         let at = self.folder.join("apt");
-        let mut apt = format!("apt-get -q -o Acquire::Retries=3 -o Dir::State={0} -o Dir::Cache={0}", at.display());
-        // Another architecture has no package installed here.
-        let status = if architecture.is_some() { "/dev/null" } else { "/var/lib/dpkg/status" };
-        apt += &format!(" -o Dir::State::status={status}");
-        let plain = architecture.map_or_else(|| format!("apt-get -q download {package} || "), |_| String::new());
-        if let Some(other) = architecture {
-            apt += &format!(" -o APT::Architecture={other} -o APT::Architectures={other}");
-        }
-        let got = self.sh(&format!("{plain}{{ mkdir -p apt/lists; {apt} update; {apt} download {package}; }}"));
-        got.map_err(|Trouble(why)| {
+        let mut lines = format!("Dir::State \"{0}\";\nDir::Cache \"{0}\";\nAcquire::Retries \"3\";\n", at.display());
+        lines += &match architecture {
+            // Nothing of it is installed here.
+            Some(other) => format!(
+                "Dir::State::status \"/dev/null\";\nAPT::Architecture \"{other}\";\nAPT::Architectures \"{other}\";\n"
+            ),
+            None => "Dir::State::status \"/var/lib/dpkg/status\";\n".to_owned(),
+        };
+        self.write("apt.conf", &lines)?;
+        let plain = architecture.map_or_else(|| format!("apt-get -q download {packages} || "), |_| String::new());
+        let script = format!(
+            "{plain}{{ mkdir -p apt/lists; export APT_CONFIG=\"$PWD/apt.conf\"; \
+             apt-get -q update; apt-get -q download {packages}; }}"
+        );
+        self.sh(&script).map_err(|Trouble(why)| {
             println!("{why}");
             let first = why.lines().find(|line| line.starts_with("E: ")).unwrap_or("see above");
-            Failure::Impossible(format!("Debian's {package} cannot be downloaded: {first}"))
+            Failure::Impossible(format!("Debian's {packages} cannot be downloaded: {first}"))
         })
     }
 
@@ -178,6 +194,13 @@ pub(crate) fn have_tools(tools: &[(&str, &str)]) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thing_is_named_by_all_that_it_is_made_of() {
+        let names = [&["a", "b"], &["ab", ""], &["a", "c"]].map(|made_of| name(made_of));
+        assert!(names.iter().enumerate().all(|(nth, one)| !names[..nth].contains(one)), "{names:?}");
+        assert_eq!(name(&["a", "b"]), names[0]);
+    }
 
     #[test]
     fn a_missing_program_is_told_by_its_package() {
