@@ -101,6 +101,20 @@ pub(crate) fn target_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), PathBuf::from)
 }
 
+/// Builds the program with cargo, given further arguments and environment.
+///
+/// # Errors
+/// [`Failure::Failed`]: there is no cargo, or the program does not build.
+pub(crate) fn build_program(arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), Failure> {
+    let mut build = cargo();
+    build.args(["build", "--locked", "--package", "soquete-cli"]).args(arguments).envs(environment.iter().copied());
+    match build.current_dir(workspace_root()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(Failure::Failed("the program was not built".to_owned())),
+        Err(error) => Err(Failure::Failed(format!("start cargo: {error}"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

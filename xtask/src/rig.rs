@@ -12,7 +12,7 @@ mod scene;
 
 use std::time::Instant;
 
-use crate::command::{Failure, cargo, target_folder, workspace_root};
+use crate::command::{Failure, build_program, target_folder, workspace_root};
 use guest::{BEGUN, Guest, Parts};
 use scene::{Scene, TOPICS};
 
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     if chosen.is_empty() {
         return Ok(());
     }
-    build()?;
+    build_program(&[], &[])?;
     play(&chosen, &parts)
 }
 
@@ -92,16 +92,6 @@ fn play(scenes: &[&Scene], parts: &Parts) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Failed(format!("{} of {} scenes failed: {}", failed.len(), scenes.len(), failed.join(", "))))
-}
-
-fn build() -> Result<(), Failure> {
-    let mut build = cargo();
-    build.args(["build", "--locked", "--package", "soquete-cli"]).current_dir(workspace_root());
-    match build.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(_) => Err(Failure::Failed("the program was not built".to_owned())),
-        Err(error) => Err(Failure::Failed(format!("start cargo: {error}"))),
-    }
 }
 
 #[cfg(test)]

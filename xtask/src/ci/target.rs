@@ -23,7 +23,7 @@ pub(crate) fn provide(target: &str, cargo: &Path, root: &Path) -> Result<(), Str
 }
 
 /// Says whether the compiler has the standard library of a target.
-fn has_std(target: &str) -> bool {
+pub(crate) fn has_std(target: &str) -> bool {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let asked = Command::new(rustc).args(["--print", "target-libdir", "--target", target]).output();
     asked.is_ok_and(|said| Path::new(String::from_utf8_lossy(&said.stdout).trim()).is_dir())
