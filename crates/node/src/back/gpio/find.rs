@@ -5,6 +5,10 @@ use super::trouble::Trouble;
 use crate::config::HardwareLine;
 use crate::hardware::{Chip, ChipLine};
 
+/// The chips whose line at offset N is GPIO N of a Raspberry Pi, whatever a kernel calls it: on Pi 3 and Pi 4 some call
+/// GPIO4 `GPIO_GCLK`. The first is that of the Pis up to 3 and of the Zeros, then those of Pi 4 and Pi 5.
+const RASPBERRY_CHIPS: [&str; 3] = ["pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1"];
+
 /// A line that was found, and its chip.
 pub(crate) type Found = (Chip, ChipLine);
 
@@ -27,14 +31,22 @@ pub(crate) fn find(seen: &[Seen], line: &HardwareLine) -> Result<Found, Trouble>
     found.map_err(|trouble| if trouble.is_absence() { unseen().unwrap_or(trouble) } else { trouble })
 }
 
-fn named<'a>(chips: impl Iterator<Item = &'a Chip>, name: &str) -> Result<Found, Trouble> {
-    let lines = chips.flat_map(|chip| chip.lines.iter().map(move |line| (chip, line)));
+fn named<'a>(chips: impl Iterator<Item = &'a Chip> + Clone, name: &str) -> Result<Found, Trouble> {
+    let lines = chips.clone().flat_map(|chip| chip.lines.iter().map(move |line| (chip, line)));
     let found: Vec<_> = lines.filter(|(_, line)| line.name == name).collect();
     match found.as_slice() {
-        [] => Err(Trouble::NoSuchName),
+        [] => numbered(chips, name).ok_or(Trouble::NoSuchName),
         [(chip, line)] => Ok(((*chip).clone(), (*line).clone())),
         several => Err(Trouble::SameName { places: several.iter().map(|(chip, line)| place(chip, line)).collect() }),
     }
+}
+
+/// Finds what a Raspberry Pi numbers so, where no line has the name itself.
+fn numbered<'a>(mut chips: impl Iterator<Item = &'a Chip>, name: &str) -> Option<Found> {
+    let number: u32 = name.strip_prefix("GPIO")?.parse().ok()?;
+    let chip = chips.find(|chip| RASPBERRY_CHIPS.contains(&chip.label.as_str()))?;
+    let line = chip.lines.iter().find(|line| line.offset == number)?;
+    Some((chip.clone(), line.clone()))
 }
 
 fn placed<'a>(chips: impl Iterator<Item = &'a Chip>, label: &str, offset: u32) -> Result<Found, Trouble> {
@@ -80,6 +92,22 @@ mod tests {
             assert_eq!((chip.label.as_str(), line.offset, line.name.as_str()), ("soc", 1, "GPIO17"));
         }
         assert_eq!(find(&seen(), &"expander/2".parse().unwrap()).unwrap().1.name, "");
+    }
+
+    #[test]
+    fn a_number_of_a_raspberry_pi_is_found_where_its_kernel_has_another_name_for_it() {
+        let fake = Fake::default();
+        fake.plug("expander", &["P0", "P1", "P2"]);
+        fake.plug("pinctrl-bcm2711", &["ID_SDA", "ID_SCL", "GPIO1"]);
+        let seen = fake.chips().unwrap();
+        let (chip, line) = find(&seen, &"GPIO0".parse().unwrap()).unwrap();
+        assert_eq!((chip.label.as_str(), line.name.as_str()), ("pinctrl-bcm2711", "ID_SDA"));
+        assert_eq!(find(&seen, &"GPIO1".parse().unwrap()).unwrap().1.offset, 2, "a name comes first");
+        for line in ["GPIO3", "GPIO", "GPIO-1", "gpio0", "P3"] {
+            assert_eq!(trouble(&seen, line), Trouble::NoSuchName, "{line}");
+        }
+        let others: Vec<_> = seen.into_iter().take(1).collect();
+        assert_eq!(trouble(&others, "GPIO1"), Trouble::NoSuchName, "that number is of a Raspberry Pi");
     }
 
     #[test]
