@@ -39,7 +39,7 @@ const UNPACK: &str = "
 /// Makes the first file system: of `$1`, which was unpacked, the program `$2`, and the folder `rig`, `$3`.
 const FILES: &str = "
     mkdir -p root/bin root/proc root/sys root/dev root/run && cp \"$1/busybox\" \"$2\" root/bin/ &&
-    cp \"$3/pi3-init\" root/init && cp \"$3/pi3.toml\" root/ && chmod +x root/init &&
+    cp \"$3/pi3-init\" root/init && chmod +x root/init &&
     cd root && find . | cpio -o -H newc --quiet -R 0:0 >../initrd";
 
 /// How long the machine may live; it takes half a minute.
@@ -104,7 +104,7 @@ fn monitor(folder: &Folder) -> PathBuf {
 
 /// Shows what the machine says, and compares the LED at each word of it.
 fn watch(mut machine: Machine) -> Result<(), Trouble> {
-    let mut compared = 0;
+    let (mut compared, mut has_button) = (0, false);
     while let Some(line) = machine.next() {
         println!("pi3: {line}");
         if let Some(value) = line.strip_prefix("RIG-LED ") {
@@ -115,8 +115,9 @@ fn watch(mut machine: Machine) -> Result<(), Trouble> {
             }
             compared += 1;
         }
-        if line == "RIG-END" && compared == 3 {
-            println!("pi3: the LED of the Raspberry Pi was on, off and on");
+        has_button |= line.contains("GPIO_GCLK") && line.ends_with("soquete button_process");
+        if line == "RIG-END" && compared == 3 && has_button {
+            println!("pi3: the LED of the Raspberry Pi was on, off and on, and its button has its line");
             return Ok(());
         }
     }
