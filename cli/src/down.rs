@@ -7,7 +7,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use soquete::{Clock, Exchange, Hub, Limits, Received};
 
 use crate::arguments::Down;
-use crate::instance::Instance;
+use crate::instance::{Instance, UNITS_ACT};
 use crate::output::{Exit, Failure, print};
 use crate::up::ask;
 use crate::up::member::STOP_TIMEOUT;
@@ -54,6 +54,10 @@ fn nothing(instance: &Instance) -> Failure {
                 instance.remove_folder();
             }
             instance.not_running()
+        }
+        living if instance.is_units() => {
+            let wrong = format!("no `up` runs: {} run as units of systemd", living.join(" and "));
+            Failure::new(Exit::NotDone, wrong).act(UNITS_ACT)
         }
         living => {
             let wrong = format!("no `up` runs as {}, but there are {}", instance.name(), living.join(" and "));

@@ -8,6 +8,8 @@
 //! | `.notify.sock` | where processes say that they are ready |
 //! | `.lock` | held by `up`, and by what it started, for as long as they live |
 //!
+//! A unit of systemd has a folder of its own, which systemd removes with it: `/run/soquete/units/PROCESS/PROCESS.sock`.
+//!
 //! Nothing here is a promise by itself: a socket file counts only while somebody listens behind it, the lock only
 //! while it is held. So nothing can lie that was left behind by a crash.
 
@@ -45,6 +47,13 @@ const NOTIFY_SOCKET: &str = ".notify.sock";
 
 /// How long a look at a socket may take. It is on this machine: more means that somebody stopped it by hand.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The folder below `/run/soquete` in which systemd makes one for each unit, and what they are called together.
+const UNITS: &str = "units";
+
+/// What to type for units in the place of `down` and `logs`.
+pub(crate) const UNITS_ACT: &str =
+    "`systemctl stop soquete.target` stops them; `journalctl -u 'soquete@*'` has their log";
 
 /// All that one `up` runs, by its folder; whether anything runs is another question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,9 +102,31 @@ impl Instance {
         found::meant(chosen)
     }
 
-    /// Says that nothing runs here, and how to change that.
+    /// Returns what runs as units of systemd: `/run/soquete/units/PROCESS/PROCESS.sock`, where there is such a folder.
+    fn units() -> Option<Self> {
+        let units = Self { name: UNITS.parse().ok()?, folder: Path::new(folder::SYSTEM).join(UNITS) };
+        folder::is_of_the_system(&units.folder).then_some(units)
+    }
+
+    /// Returns the folder of a unit.
+    fn unit_folder(&self, process: &ProcessName) -> PathBuf {
+        self.folder.join(process.as_str())
+    }
+
+    /// Says whether its processes are units of systemd, each with a folder of its own.
+    pub(crate) fn is_units(&self) -> bool {
+        self.folder == Path::new(folder::SYSTEM).join(UNITS)
+    }
+
+    /// Says that no `up` runs here, and how to change that.
     pub(crate) fn not_running(&self) -> Failure {
-        Failure::new(Exit::NotDone, format!("nothing runs as {}", self.name)).act("`soquete up` starts it")
+        if self.is_units() {
+            let wrong = "what runs here are units of systemd, and no `up`";
+            return Failure::new(Exit::NotDone, wrong).act(UNITS_ACT);
+        }
+        let looked = self.folder.display();
+        let act = format!("`soquete up` starts it. Looked at were {looked} and {}/{UNITS}", folder::SYSTEM);
+        Failure::new(Exit::NotDone, format!("nothing runs as {}", self.name)).act(act)
     }
 
     /// Returns what it is called.
@@ -115,12 +146,12 @@ impl Instance {
 
     /// Returns the control socket of a process.
     pub(crate) fn control(&self, process: &ProcessName) -> PathBuf {
-        self.folder.join(format!("{process}{SOCKET_SUFFIX}"))
+        control_in(&self.folder, process)
     }
 
     /// Returns where a process notes the presses under way.
     pub(crate) fn journal(&self, process: &ProcessName) -> PathBuf {
-        self.folder.join(format!("{process}{JOURNAL_SUFFIX}"))
+        journal_in(&self.folder, process)
     }
 
     /// Says whether `up` or any process of it lives.
@@ -140,13 +171,25 @@ impl Instance {
 
     /// Returns the processes whose control sockets live, by name.
     pub(crate) fn processes(&self) -> Vec<(ProcessName, Endpoint)> {
-        let mut living: Vec<_> = self
-            .files()
-            .filter_map(|file| file.strip_suffix(SOCKET_SUFFIX)?.parse().ok().map(|name| (name, self.endpoint(&file))))
-            .filter(|(_, endpoint): &(ProcessName, Endpoint)| is_living(endpoint))
-            .collect();
+        let mut living: Vec<_> = self.controls().filter(|(_, endpoint)| is_living(endpoint)).collect();
         living.sort_by(|(one, _), (other, _)| one.cmp(other));
         living
+    }
+
+    /// Goes through where the control sockets of processes are, alive or not.
+    fn controls(&self) -> impl Iterator<Item = (ProcessName, Endpoint)> {
+        self.files().filter_map(|file| {
+            let name: ProcessName = file.strip_suffix(SOCKET_SUFFIX).unwrap_or(&file).parse().ok()?;
+            let path = self.folder.join(&file);
+            match (file.ends_with(SOCKET_SUFFIX), self.is_units()) {
+                (true, _) => Some((name, Endpoint::Unix(UnixName::Path(path)))),
+                (false, true) => {
+                    let control = control_in(&self.unit_folder(&name), &name);
+                    Some((name, Endpoint::Unix(UnixName::Path(control))))
+                }
+                (false, false) => None,
+            }
+        })
     }
 
     /// Makes the folder, and the one of all instances, where they are not there.
@@ -177,10 +220,10 @@ impl Instance {
         self.remove_folder();
     }
 
-    /// Removes the folder and the one of all instances, as far as they are empty.
+    /// Removes the folder and the one of all instances, as far as they are empty; the one of the system stays.
     pub(crate) fn remove_folder(&self) {
         if fs::remove_dir(&self.folder).is_ok()
-            && let Some(base) = self.folder.parent()
+            && let Some(base) = self.folder.parent().filter(|base| *base != Path::new(folder::SYSTEM))
         {
             let _ = fs::remove_dir(base);
         }
@@ -195,6 +238,16 @@ impl Instance {
         let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.file_name().into_string().ok())
     }
+}
+
+/// Returns the control socket of a process in a folder.
+pub(crate) fn control_in(folder: &Path, process: &ProcessName) -> PathBuf {
+    folder.join(format!("{process}{SOCKET_SUFFIX}"))
+}
+
+/// Returns where a process with this folder notes the presses under way.
+pub(crate) fn journal_in(folder: &Path, process: &ProcessName) -> PathBuf {
+    folder.join(format!("{process}{JOURNAL_SUFFIX}"))
 }
 
 /// Says whether somebody listens at a control socket. A queue that is full is a sign of life too.

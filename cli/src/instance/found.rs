@@ -1,8 +1,9 @@
 //! Which instance a command is about.
 
 use std::fs;
+use std::io::ErrorKind;
 
-use soquete_node::config::InstanceName;
+use soquete_node::config::{InstanceName, ProcessName};
 
 use super::{Instance, folder};
 use crate::arguments::Chosen;
@@ -27,10 +28,28 @@ pub(super) fn meant(chosen: &Chosen) -> Result<Instance, Failure> {
     }
     let mut running = running();
     match running.len() {
-        0 => Ok(usual),
+        0 => units().map(|units| units.unwrap_or(usual)),
         1 => Ok(running.remove(0)),
         _ => Err(several(&running)),
     }
+}
+
+/// Returns what runs as units of systemd, where anything does.
+///
+/// # Errors
+/// Their folders are closed to this user.
+fn units() -> Result<Option<Instance>, Failure> {
+    let Some(units) = Instance::units() else { return Ok(None) };
+    if units.is_running() {
+        return Ok(Some(units));
+    }
+    let is_closed = |process: &ProcessName| matches!(fs::metadata(units.unit_folder(process).join(".")), Err(error) if error.kind() == ErrorKind::PermissionDenied);
+    let closed: Vec<ProcessName> = units.controls().map(|(process, _)| process).filter(is_closed).collect();
+    let Some(first) = closed.first() else { return Ok(None) };
+    let folder = units.unit_folder(first);
+    let wrong = format!("systemd runs {first} as a unit, and {} is closed to you", folder.display());
+    let act = "members of group soquete may ask: `sudo usermod -aG soquete $USER`, then log in again; or ask as root";
+    Err(Failure::new(Exit::NotDone, wrong).act(act))
 }
 
 /// Returns the instances that run, by name.

@@ -141,7 +141,7 @@ fn a_folder_that_others_can_write_to_is_not_used() {
     fs::create_dir(&folder).unwrap();
     fs::set_permissions(&folder, PermissionsExt::from_mode(0o777)).unwrap();
     let (_, err) = text(&home.run(&["up", "-c", "home.toml"]));
-    assert!(err.contains("is open to other users") && err.contains("chmod 700"), "{err}");
+    assert!(err.contains("is open for other users to write") && err.contains("chmod go-w"), "{err}");
 }
 
 #[test]

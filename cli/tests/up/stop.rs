@@ -33,8 +33,12 @@ fn down_stops_in_reverse_order_and_leaves_no_file() {
 fn down_without_anything_that_runs_says_so() {
     let home = Home::new("nothing");
     let down = home.run(&["down"]);
-    let nothing = "soquete: nothing runs as default\n`soquete up` starts it\n";
-    assert_eq!((down.status.code(), text(&down)), (Some(1), (String::new(), nothing.into())));
+    let looked = home.path.join("run/soquete/default");
+    let nothing = format!(
+        "soquete: nothing runs as default\n`soquete up` starts it. Looked at were {} and /run/soquete/units\n",
+        looked.display()
+    );
+    assert_eq!((down.status.code(), text(&down)), (Some(1), (String::new(), nothing)));
     let (_, err) = text(&home.run(&["down", "-c", "home.toml"]));
     assert!(err.starts_with("soquete: nothing runs as home\n"), "{err}");
     home.assert_clean();

@@ -8,6 +8,7 @@ use crate::back::{Back, HOPS_MAX};
 use crate::config::{Language, ProcessConfig, Serve};
 use crate::console::Seldom;
 use crate::plant::{Answer, Effect, Plant};
+use crate::surroundings::Askers;
 use answer::{Words, code_of, names, put_lines, put_values, value_word};
 pub(crate) use answer::{told, verb};
 use lease::owner_of;
@@ -62,12 +63,13 @@ pub(crate) struct Front {
     process: String,
     serves: Vec<Serve>,
     control_service: Option<usize>,
+    askers: Askers,
     last_ticket: u64,
 }
 
 impl Front {
     /// Makes the front of a process; its endpoints are the services in the order of the configuration.
-    pub(crate) fn new(config: &ProcessConfig, plant: Plant, control_service: Option<usize>) -> Self {
+    pub(crate) fn new(config: &ProcessConfig, plant: Plant, control_service: Option<usize>, askers: Askers) -> Self {
         Front {
             plant,
             watchers: Watchers::default(),
@@ -81,6 +83,7 @@ impl Front {
             process: config.name.to_string(),
             serves: config.serve.clone(),
             control_service,
+            askers,
             last_ticket: 0,
         }
     }
@@ -321,15 +324,20 @@ impl Handler for Front {
             return exchange.refuse(Code::Refused, &why);
         }
         let payload = exchange.payload;
+        let only_asks = self.only_asks(&exchange);
         if self.control_service == Some(exchange.service) {
             if payload == b"STATUS" {
                 return self.status_asked.push(exchange.later());
             }
             if let Some(name) = payload.strip_prefix(b"PRESS ").and_then(|name| std::str::from_utf8(name).ok()) {
+                if only_asks {
+                    return self.refuse_change(exchange);
+                }
                 return self.press(exchange, name.trim());
             }
         }
         match text::parse(payload) {
+            Ok(Some(command)) if only_asks && changes(&command) => self.refuse_change(exchange),
             Ok(Some(command)) => self.obey(exchange, command),
             Ok(None) if exchange.tongue == Tongue::Frames => exchange.refuse(Code::Refused, "an empty command"),
             Ok(None) => {}
@@ -375,6 +383,18 @@ impl Handler for Front {
 }
 
 impl Front {
+    /// Says whether a peer may ask but change nothing: a member of the group, at the control socket.
+    fn only_asks(&self, exchange: &Exchange<'_>) -> bool {
+        self.control_service == Some(exchange.service) && !self.askers.may_change(exchange.peer)
+    }
+
+    fn refuse_change(&self, exchange: Exchange<'_>) {
+        let place =
+            self.serves.first().map_or(String::new(), |serve| format!(", or where it is served: --at {}", serve.at));
+        let why = format!("members of the group may only ask at the control socket; change it as root{place}");
+        exchange.refuse(Code::Refused, &why);
+    }
+
     /// Says whether a peer has told a name, and so speaks frames and has asked something.
     pub(crate) fn has_name(&self, connection: ConnectionId) -> bool {
         self.names.contains_key(&connection)
@@ -387,6 +407,11 @@ impl Front {
             None => peer.to_string(),
         }
     }
+}
+
+/// Says whether a command changes something.
+fn changes(command: &Command<'_>) -> bool {
+    matches!(command, Command::Set(_) | Command::Lease { .. } | Command::Release(_))
 }
 
 fn reply(exchange: Exchange<'_>, answer: &str) {

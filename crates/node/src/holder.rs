@@ -45,6 +45,12 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// Says whether a descriptor of this name is one of an output that was held.
+    #[must_use]
+    pub fn names(name: &str) -> bool {
+        name.starts_with(PREFIX)
+    }
+
     /// Connects to a notification socket, as `NOTIFY_SOCKET` names it: a path, or `@` and an abstract name. `given` are the
     /// descriptors that were held, by their names; those that are no lines are ignored, and closed.
     ///
@@ -57,7 +63,7 @@ impl Holder {
             None => socket.connect(address)?,
         }
         socket.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { socket, given: given.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect() })
+        Ok(Self { socket, given: given.into_iter().filter(|(name, _)| Self::names(name)).collect() })
     }
 
     /// Returns what was held under this name, once.

@@ -16,6 +16,8 @@ mod moment;
 mod plant;
 mod process;
 mod report;
+mod surroundings;
 
 pub use error::ProcessError;
-pub use process::{Process, Surroundings};
+pub use process::Process;
+pub use surroundings::{Askers, Notice, Overseer, Surroundings};

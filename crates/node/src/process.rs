@@ -2,23 +2,23 @@
 
 #[cfg(test)]
 mod on_hardware;
+mod sockets;
 mod status;
 
 use crate::back::{Back, FifoLine, Hardware, Kernel};
-use crate::config::{Language, ProcessConfig, Serve};
+use crate::config::ProcessConfig;
 use crate::console::{self, Seldom};
 use crate::deliver::Deliveries;
 use crate::error::ProcessError;
-use crate::front::{COMMAND_MAX_BYTES, CONTROL, Front, SERVICE};
-use crate::holder::Holder;
+use crate::front::Front;
 use crate::journal::Journal;
 use crate::plant::{Effect, Plant};
 use crate::report::Reports;
-use soquete::{Clock, Endpoint, Framing, Hub, Languages, Limits, ListenOptions, SourceId, UnixName};
+use crate::surroundings::{Overseer, Surroundings};
+use soquete::{Clock, Endpoint, Hub, Limits, SourceId};
 use soquete_board::LineId;
-use soquete_proto::server::Options;
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long a graceful stop waits for presses and answers under way.
@@ -40,20 +40,6 @@ const FIFO_LINES_PER_TURN: usize = 64;
 /// Pause between attempts to make a FIFO anew.
 const RENEW_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a process is given by whoever starts it, besides its configuration.
-#[derive(Debug, Default)]
-pub struct Surroundings {
-    /// Where it takes commands from this machine: the path of its control socket, in a folder that is there.
-    pub control: Option<PathBuf>,
-    /// Descriptors that stop it gracefully when they have something to read or end: a pipe from who started it, signals.
-    pub stop_on: Vec<OwnedFd>,
-    /// Where it notes the presses under way, so that its next start can tell how many were forgotten.
-    pub journal: Option<PathBuf>,
-    /// Who holds the descriptors of its outputs on hardware, so that they outlive it; without one, the hardware decides what
-    /// they have after its death.
-    pub holder: Option<Holder>,
-}
-
 /// A process: lines, endpoints and rules on one loop.
 pub struct Process {
     pub(crate) config: ProcessConfig,
@@ -68,6 +54,7 @@ pub struct Process {
     ignored: Seldom,
     stop_sources: Vec<SourceId>,
     _stop_on: Vec<OwnedFd>,
+    overseer: Option<Overseer>,
 }
 
 /// The watch over a FIFO; none while its rules have too many presses waiting: what is written then waits in the FIFO.
@@ -97,16 +84,12 @@ impl Process {
     /// As [`new`](Self::new), on this hardware.
     fn on(
         config: ProcessConfig,
-        surroundings: Surroundings,
+        mut surroundings: Surroundings,
         hardware: Box<dyn Hardware>,
     ) -> Result<Self, ProcessError> {
         let mut hub = Hub::new(Limits { waiting_max_bytes: WAITING_MAX_BYTES, ..Limits::default() })?;
-        let mut endpoints = Vec::new();
-        for serve in &config.serve {
-            endpoints.push(listen(&mut hub, serve, config.name.as_str())?);
-        }
-        let control = surroundings.control.map(|path| listen_for_control(&mut hub, path, config.name.as_str()));
-        let control = control.transpose()?;
+        let endpoints = sockets::listen(&mut hub, &config, mem::take(&mut surroundings.sockets))?;
+        let control = sockets::listen_for_control(&mut hub, &surroundings, config.name.as_str())?;
         // Endpoints first: who cannot have them touches neither FIFOs nor outputs.
         let mut journal = Journal::open(surroundings.journal);
         let mut plant = Plant::new(&config, journal.made(), hardware, surroundings.holder)?;
@@ -118,7 +101,7 @@ impl Process {
         }
         let now = Clock::now();
         plant.start(now);
-        let mut front = Front::new(&config, plant, control);
+        let mut front = Front::new(&config, plant, control, surroundings.askers);
         front.sort_effects();
         Ok(Process {
             deliveries: Deliveries::new(&config),
@@ -133,6 +116,7 @@ impl Process {
             ignored: Seldom::new("ignored lines"),
             stop_sources,
             _stop_on: surroundings.stop_on,
+            overseer: surroundings.overseer,
         })
     }
 
@@ -185,6 +169,9 @@ impl Process {
         self.settle(now);
         self.front.refusals.handle_timeout(now);
         self.ignored.handle_timeout(now);
+        if let Some(overseer) = &mut self.overseer {
+            overseer.handle_timeout(now);
+        }
         self.answer_status();
         Ok(is_told_to_stop)
     }
@@ -217,7 +204,7 @@ impl Process {
 
     /// Makes FIFOs anew that were removed or renamed, since nobody hears what is written to their paths.
     fn renew_fifos(&mut self, now: Duration) -> Result<(), ProcessError> {
-        let mut fifos = std::mem::take(&mut self.fifos);
+        let mut fifos = mem::take(&mut self.fifos);
         let mut is_any_new = false;
         for watch in fifos.iter_mut().filter(|watch| watch.retry_at.is_some_and(|at| now >= at)) {
             let Some(wired) = self.front.plant.wired_mut(watch.line) else { continue };
@@ -251,7 +238,7 @@ impl Process {
     }
 
     fn read_fifos(&mut self, now: Duration) -> Result<(), ProcessError> {
-        let mut fifos = std::mem::take(&mut self.fifos);
+        let mut fifos = mem::take(&mut self.fifos);
         for watch in &mut fifos {
             watch.has_more = true;
             for _ in 0..FIFO_LINES_PER_TURN {
@@ -314,7 +301,7 @@ impl Process {
         let retries = self.fifos.iter().filter_map(|watch| watch.retry_at).min();
         let lines = [self.front.refusals.timeout(), self.ignored.timeout()].into_iter().flatten().min();
         let Plant { board, remotes, gpios, .. } = &mut self.front.plant;
-        let own = [until, lines, retries];
+        let own = [until, lines, retries, self.overseer.as_ref().and_then(Overseer::timeout)];
         let times = [board.timeout(), remotes.timeout(), gpios.timeout(), self.deliveries.timeout()];
         times.into_iter().chain(own).flatten().min()
     }
@@ -322,7 +309,7 @@ impl Process {
     fn answer_status(&mut self) {
         if !self.front.status_asked.is_empty() {
             let status = serde_json::to_vec(&self.status()).unwrap_or_default();
-            for responder in std::mem::take(&mut self.front.status_asked) {
+            for responder in mem::take(&mut self.front.status_asked) {
                 responder.reply(&status);
             }
         }
@@ -330,7 +317,7 @@ impl Process {
 
     /// Ends the watch over FIFOs, and says how many presses are left in them.
     fn leave_fifos(&mut self) {
-        for watch in std::mem::take(&mut self.fifos) {
+        for watch in mem::take(&mut self.fifos) {
             watch.source.into_iter().chain(watch.guard).for_each(|source| self.hub.unwatch(source));
             let Some(wired) = self.front.plant.wired_mut(watch.line) else { continue };
             let Back::Fifo(fifo) = &mut wired.back else { continue };
@@ -344,6 +331,9 @@ impl Process {
 
     fn stop(mut self) -> Result<(), ProcessError> {
         let now = Clock::now();
+        if let Some(overseer) = &mut self.overseer {
+            overseer.stopping();
+        }
         let until = now + STOP_TIMEOUT;
         self.hub.close_listeners();
         self.leave_fifos();
@@ -368,26 +358,6 @@ impl Process {
         self.journal.close();
         Ok(())
     }
-}
-
-fn listen(hub: &mut Hub, serve: &Serve, name: &str) -> Result<Endpoint, ProcessError> {
-    let speaks = |language| serve.speak.contains(language);
-    let languages =
-        Languages { text: speaks(Language::Text), frames: speaks(Language::Frames), http: speaks(Language::Http) };
-    let service = hub.add_service(Framing::Detect(languages), options(SERVICE, name));
-    let options = ListenOptions { backlog: serve.backlog, mode: serve.mode, ..ListenOptions::default() };
-    Ok(hub.listen(service, &serve.at, &options)?)
-}
-
-fn listen_for_control(hub: &mut Hub, path: PathBuf, name: &str) -> Result<usize, ProcessError> {
-    let service = hub.add_service(Framing::Frames, options(CONTROL, name));
-    let options = ListenOptions { mode: Some(0o600), ..ListenOptions::default() };
-    hub.listen(service, &Endpoint::Unix(UnixName::Path(path)), &options)?;
-    Ok(service)
-}
-
-fn options(service: &str, name: &str) -> Options {
-    Options { name: name.to_owned(), payload_max_bytes: COMMAND_MAX_BYTES, ..Options::new(service) }
 }
 
 fn watch_fifos(hub: &mut Hub, plant: &Plant) -> Result<Vec<FifoWatch>, ProcessError> {
