@@ -9,6 +9,7 @@ mod network;
 mod output;
 mod refusal;
 mod story;
+mod unit;
 
 use super::Trouble;
 use super::cable::Cable;
@@ -22,8 +23,16 @@ pub(crate) struct Scene {
 }
 
 /// Every scene, by topic, in the order in which they are played.
-pub(crate) const TOPICS: &[&[Scene]] =
-    &[output::SCENES, input::SCENES, refusal::SCENES, chip::SCENES, death::SCENES, story::SCENES, network::SCENES];
+pub(crate) const TOPICS: &[&[Scene]] = &[
+    output::SCENES,
+    input::SCENES,
+    refusal::SCENES,
+    chip::SCENES,
+    death::SCENES,
+    story::SCENES,
+    network::SCENES,
+    unit::SCENES,
+];
 
 /// Plugs the chip that every machine has; nobody presses the button, nobody the key.
 const SOC: &str = "sim a soc 3:GPIO3 4:GPIO4 6:GPIO6 7:GPIO17; pull a 4 up; pull a 3 down";
