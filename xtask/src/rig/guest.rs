@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::Trouble;
@@ -11,6 +12,9 @@ use super::machine::{Folder, Machine};
 
 /// How long a guest may live, on a busy machine too; after that its scene has failed.
 const LIFE_MAX: Duration = Duration::from_secs(90);
+
+/// What two guests need in /dev/shm, where user-mode Linux has its memory: Docker gives 64 MiB there.
+const SHM_MIN_BYTES: u64 = 300 << 20;
 
 /// What a guest ends a step with, before its status.
 const DONE: &str = "RIG-DONE ";
@@ -129,11 +133,23 @@ impl Guest {
 
 /// What boots a guest, but for its network and its first process; its console is its input and output.
 fn words(parts: &Parts, folder: &Path) -> Vec<OsString> {
-    let mut words = vec![parts.kernel.clone().into()];
+    let mut words = Vec::new();
+    if shm_bytes().is_some_and(|bytes| bytes < SHM_MIN_BYTES) {
+        words.extend(["env".into(), format!("TMPDIR={}", folder.display()).into()]);
+    }
+    words.push(parts.kernel.clone().into());
     words.extend(["mem=128M", "rootfstype=hostfs", "rootflags=/", "ro", "init=/bin/sh", "quiet"].map(OsString::from));
     words.extend(["con=null", "con0=fd:0,fd:1"].map(OsString::from));
     for (name, value) in [("RIG_STEPS", folder), ("RIG_BIN", &parts.bin), ("RIG_DATA", &parts.data)] {
         words.push(format!("{name}={}", value.display()).into());
     }
     words
+}
+
+/// Says how much room /dev/shm has, where there is one.
+fn shm_bytes() -> Option<u64> {
+    let asked = Command::new("stat").args(["-f", "-c", "%a %S", "/dev/shm"]).stderr(Stdio::null()).output().ok()?;
+    let told = String::from_utf8(asked.stdout).ok()?;
+    let (blocks, block_bytes) = told.trim().split_once(' ')?;
+    blocks.parse::<u64>().ok()?.checked_mul(block_bytes.parse().ok()?)
 }
