@@ -8,6 +8,7 @@ pub(super) const SCENES: &[Scene] = &[
     Scene { name: "a_button_is_pressed_released_held_and_pressed_twice", play: inputs },
     Scene { name: "a_bouncing_press_is_one_press", play: bounce },
     Scene { name: "a_thousand_edges_are_all_told_in_order", play: edges },
+    Scene { name: "edges_that_nobody_took_in_time_are_counted", play: lost },
 ];
 
 fn inputs(parts: &Parts) -> Result<(), Trouble> {
@@ -59,4 +60,22 @@ fn edges(parts: &Parts) -> Result<(), Trouble> {
          done",
     )?;
     guest.run("! grep lost /run/board.log").map(drop)
+}
+
+/// The kernel keeps 1,024 edges for a process that is held up, and drops the oldest. The simulator needs time for each.
+fn lost(parts: &Parts) -> Result<(), Trouble> {
+    let mut guest = board(parts)?;
+    // Perl waits without a process for each time.
+    guest.run(
+        r#"kill -STOP $board; to=$(wire a 3)/pull perl -e '
+             for (1 .. 517) {
+                 for my $way ("up", "down") {
+                     open(my $to, ">", $ENV{to}) or die;
+                     print $to "pull-$way";
+                     close $to or die;
+                     select(undef, undef, undef, 0.002);
+                 }
+             }' && kill -CONT $board"#,
+    )?;
+    guest.until("has 'KEY: 10 edges are lost' cat /run/board.log").map(drop)
 }
