@@ -122,7 +122,7 @@ fn what_cannot_be_leased_says_why() {
     for time in ["99ms", "61m", "99999999999999999999h"] {
         assert_eq!(eve.ask(&format!("LEASE LED {time}")), "ERR a lease lasts from 100 ms to 1 h");
     }
-    assert_eq!(eve.ask("LEASE LED"), "ERR LEASE lacks something; try such as LEASE LED 3s");
+    assert_eq!(eve.ask("LEASE LED"), "ERR LEASE is written as in LEASE LED 3s");
     let run = place.run("lease LED --for 2m");
     assert_eq!(run.code, Some(2));
     assert!(run.err.contains("expected 100ms to 1m"), "{run:?}");

@@ -144,7 +144,7 @@ fn what_is_out_of_bounds_is_refused() {
     assert_eq!(text(&board, "LED PULSE 2h"), "ERR a pulse lasts from 1 ms to 1 h\n");
     assert_eq!(text(&board, "LED BLINK 5ms"), "ERR a line that blinks is on and off for 10 ms to 1 h each\n");
     assert_eq!(text(&board, "LED BLINK 1s 0"), "ERR a line blinks from 1 to 1000000 times\n");
-    assert_eq!(text(&board, "LED PULSE"), "ERR PULSE lacks something; try such as LED PULSE 500ms\n");
+    assert_eq!(text(&board, "LED PULSE"), "ERR PULSE is written as in LED PULSE 500ms\n");
 }
 
 #[test]

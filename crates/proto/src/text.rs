@@ -66,13 +66,19 @@ pub enum Verb {
     },
 }
 
-/// The first words of the verbs.
-const VERBS: [&str; 5] = ["ON", "OFF", "TOGGLE", "PULSE", "BLINK"];
+/// The first words of the verbs, each in a whole command.
+const VERBS: [(&str, &str); 5] = [
+    ("ON", "LED ON"),
+    ("OFF", "LED OFF"),
+    ("TOGGLE", "LED TOGGLE"),
+    ("PULSE", "LED PULSE 500ms"),
+    ("BLINK", "LED BLINK 500ms"),
+];
 
 impl Verb {
-    /// Returns the first word of a verb as the grammar writes it, if a word is one in any case.
-    fn word(word: &str) -> Option<&'static str> {
-        VERBS.into_iter().find(|verb| verb.eq_ignore_ascii_case(word))
+    /// Returns the first word of a verb as the grammar writes it, and a command with it, if a word is one in any case.
+    fn known(word: &str) -> Option<(&'static str, &'static str)> {
+        VERBS.into_iter().find(|(verb, _)| verb.eq_ignore_ascii_case(word))
     }
 
     /// Reads a verb whose first word is `word`, and what it needs of the words behind it; nothing if it is none.
@@ -82,21 +88,22 @@ impl Verb {
             behind.next();
             Some(read)
         };
-        Ok(Some(match Self::word(word) {
-            Some("ON") => Self::On,
-            Some("OFF") => Self::Off,
-            Some("TOGGLE") => Self::Toggle,
-            Some("PULSE") => {
-                Self::Pulse(next_time().ok_or(Malformed::Lacking { word: "PULSE", example: "LED PULSE 500ms" })?)
-            }
-            Some(_) => {
-                let on = next_time().ok_or(Malformed::Lacking { word: "BLINK", example: "LED BLINK 500ms" })?;
+        let Some((word, example)) = Self::known(word) else {
+            return Ok(None);
+        };
+        let lacking = Malformed::Lacking { word, example };
+        Ok(Some(match word {
+            "ON" => Self::On,
+            "OFF" => Self::Off,
+            "TOGGLE" => Self::Toggle,
+            "PULSE" => Self::Pulse(next_time().ok_or(lacking)?),
+            _ => {
+                let on = next_time().ok_or(lacking)?;
                 let off = next_time().unwrap_or(on);
                 // One that is too great is as great as can be.
                 let count = behind.next_if(|word| word.bytes().all(|octet| octet.is_ascii_digit()));
                 Self::Blink { on, off, count: count.map(|count| count.parse().unwrap_or(u32::MAX)) }
             }
-            None => return Ok(None),
         }))
     }
 }
@@ -160,7 +167,7 @@ pub enum Malformed {
     },
     /// Lines that are set and lines that are asked for in one command.
     Mixed,
-    /// A command word without what it needs behind it.
+    /// A command word without what it needs behind it, or before it.
     Lacking {
         /// The command word.
         word: &'static str,
@@ -184,7 +191,7 @@ impl fmt::Display for Malformed {
                 write!(f, "unknown command {word:?}; try LED ON, LED OFF, LED TOGGLE, LED, LINES, WATCH, HELP, QUIT")
             }
             Malformed::Mixed => f.write_str("set lines and ask for lines in two commands"),
-            Malformed::Lacking { word, example } => write!(f, "{word} lacks something; try such as {example}"),
+            Malformed::Lacking { word, example } => write!(f, "{word} is written as in {example}"),
             Malformed::Surplus { word } => write!(f, "{word} takes nothing behind it"),
         }
     }
@@ -235,7 +242,7 @@ pub fn parse(line: &[u8]) -> Result<Option<Command<'_>>, Malformed> {
         let lacking = Malformed::Lacking { word: "RELEASE", example: "RELEASE LED" };
         return if rest.is_empty() { Err(lacking) } else { names(rest).map(|names| Some(Command::Release(names))) };
     }
-    if words.iter().any(|word| Verb::word(word).is_some()) {
+    if words.iter().any(|word| Verb::known(word).is_some()) {
         return sets(&words).map(|sets| Some(Command::Set(sets)));
     }
     names(&words).map(|names| Some(Command::Get(names)))
@@ -273,6 +280,9 @@ fn sets<'a>(words: &[&'a str]) -> Result<Vec<(&'a str, Verb)>, Malformed> {
     let mut sets = Vec::new();
     let mut words = words.iter().copied().peekable();
     while let Some(word) = words.next() {
+        if let Some((word, example)) = Verb::known(word) {
+            return Err(Malformed::Lacking { word, example });
+        }
         let name = name(word)?;
         let Some(next) = words.next() else {
             return Err(Malformed::Mixed);
@@ -368,25 +378,25 @@ mod tests {
     fn what_is_no_command_says_why() {
         let table = [
             ("LED LAMP ON", "set lines and ask for lines in two commands"),
-            ("LED PULSE", "PULSE lacks something; try such as LED PULSE 500ms"),
-            ("LED PULSE 0.5s", "PULSE lacks something; try such as LED PULSE 500ms"),
+            ("LED PULSE", "PULSE is written as in LED PULSE 500ms"),
+            ("LED PULSE 0.5s", "PULSE is written as in LED PULSE 500ms"),
             ("LED PULSE 1s 1s", "unknown command \"1s\""),
-            ("LED BLINK ON", "BLINK lacks something; try such as LED BLINK 500ms"),
-            ("LED BLINK 10", "BLINK lacks something; try such as LED BLINK 500ms"),
+            ("LED BLINK ON", "BLINK is written as in LED BLINK 500ms"),
+            ("LED BLINK 10", "BLINK is written as in LED BLINK 500ms"),
             ("LED BLINK 1s 1s 1s", "unknown command \"1s\""),
             ("LED BLINK 1s 1s -1", "unknown command \"-1\""),
             ("LED BLINK 1s 3 2s", "unknown command \"2s\""),
-            ("PULSE LED 500ms", "unknown command \"PULSE\""),
+            ("PULSE LED 500ms", "PULSE is written as in LED PULSE 500ms"),
             ("LED ON BUTTON", "set lines and ask for lines in two commands"),
-            ("ON LED", "unknown command \"ON\""),
+            ("ON LED", "ON is written as in LED ON"),
             ("LED=1", "unknown command \"LED=1\""),
             ("LED ON!", "unknown command \"ON!\""),
-            ("LEASE", "LEASE lacks something; try such as LEASE LED 3s"),
-            ("LEASE LED", "LEASE lacks something; try such as LEASE LED 3s"),
-            ("LEASE 3s", "LEASE lacks something; try such as LEASE LED 3s"),
-            ("LEASE LED 3", "LEASE lacks something; try such as LEASE LED 3s"),
+            ("LEASE", "LEASE is written as in LEASE LED 3s"),
+            ("LEASE LED", "LEASE is written as in LEASE LED 3s"),
+            ("LEASE 3s", "LEASE is written as in LEASE LED 3s"),
+            ("LEASE LED 3", "LEASE is written as in LEASE LED 3s"),
             ("LEASE LED ON 3s", "unknown command \"ON\""),
-            ("RELEASE", "RELEASE lacks something; try such as RELEASE LED"),
+            ("RELEASE", "RELEASE is written as in RELEASE LED"),
             ("RELEASE LED 3s", "unknown command \"3s\""),
             ("LED LEASE", "unknown command \"LEASE\""),
             ("LINES LED", "LINES takes nothing behind it"),

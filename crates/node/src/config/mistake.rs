@@ -343,10 +343,12 @@ impl Problem {
                 write!(f, "a command to {lines} lines; expected at most {LINES_PER_COMMAND_MAX}")
             }
             Self::SetsNothing(command) => {
-                write!(f, "{command:?} sets no line; expected LED ON, LED OFF or LED TOGGLE")
+                write!(f, "{command:?} sets no line; expected such as LED ON, LED TOGGLE or LED PULSE 500ms")
             }
-            Self::BadCommand(malformed) => write!(f, "{malformed}; expected LED ON, LED OFF or LED TOGGLE"),
-            Self::BadLineName(error) => write!(f, "{error}; expected LED ON, LED OFF or LED TOGGLE"),
+            Self::BadCommand(malformed) => {
+                write!(f, "{malformed}; expected such as LED ON, LED TOGGLE or LED PULSE 500ms")
+            }
+            Self::BadLineName(error) => write!(f, "{error}; expected such as LED ON, LED TOGGLE or LED PULSE 500ms"),
             Self::RepeatedInCommand(line) => write!(f, "the command sets {line} twice; expected each line once"),
             Self::NoSuchOutput(line) => write!(
                 f,
