@@ -8,7 +8,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use soquete::{Client, Clock, Outcome};
 
-use crate::arguments::Lease;
+use crate::arguments::{Lease, Switch};
 use crate::command::answer::plain;
 use crate::command::{meant, unknown};
 use crate::output::{Exit, Failure, print, print_done};
@@ -23,6 +23,8 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 /// Takes a lease on a line, and switches the line where it is told to; renews the lease until Ctrl-C, and releases it.
 ///
+/// A line that lost its value all the same, as with a server that was started anew, is switched again at the renewal.
+///
 /// # Errors
 /// Another has the line, or takes it over; the server does not answer for as long as the lease lasts. The line becomes
 /// safe then, if nobody else owns it.
@@ -34,7 +36,7 @@ pub(crate) fn run(lease: &Lease) -> Result<(), Failure> {
     // What is no server of ours shows itself here, where nothing was sent yet.
     client.handshake().map_err(|error| reach::not_done(&error))?;
     let mut call = |command: &str, timeout| match call(&mut client, command, timeout)? {
-        Outcome::Done(_) => Ok(()),
+        Outcome::Done(answer) => Ok(String::from_utf8_lossy(&answer).into_owned()),
         Outcome::NotDone(why) => Err(Failure::new(Exit::NotDone, format!("{line}: not done: {}", plain(&why)))),
         Outcome::Unknown(why) => Err(unknown(&line, &why)),
     };
@@ -52,6 +54,12 @@ pub(crate) fn run(lease: &Lease) -> Result<(), Failure> {
         let renewed = call(&take, until.saturating_sub(asked_at));
         renewed.map_err(|why| why.act("its lease is lost; the line becomes safe unless somebody else owns it"))?;
         until = asked_at + time;
+        let Some(value) = lease.value.map(Switch::word) else { continue };
+        let has = call(line.as_str(), until.saturating_sub(Clock::now()))?;
+        if !has.ends_with(&format!(" {value}")) {
+            call(&format!("{line} {value}"), until.saturating_sub(Clock::now()))?;
+            print(format_args!("{line} was switched {} again\n", value.to_lowercase()))?;
+        }
     }
     call(&format!("RELEASE {line}"), until.saturating_sub(Clock::now()))?;
     print_done(format_args!("{line} is released\n"))

@@ -186,6 +186,19 @@ fn an_owner_that_is_told_to_end_releases_the_line_and_leaves_it_as_it_is() {
 }
 
 #[test]
+fn a_line_that_is_started_anew_gets_the_value_of_its_owner_again() {
+    let place = place();
+    let mut led = place.start("led_process");
+    // Renewed every 2 s; the process has 4 s to be back.
+    let owner = owner(&place, "LED on --for 6s");
+    led.kill();
+    let led = place.start("led_process");
+    led.next("LED on, by soquete (unix:");
+    owner.next("LED was switched on again");
+    assert_eq!(place.run("get LED").ok(), "on\n");
+}
+
+#[test]
 fn an_owner_that_is_stopped_has_lost_the_line_when_it_goes_on() {
     let place = place();
     let led = place.start("led_process");
