@@ -188,7 +188,7 @@ pub(crate) struct Lines {
     /// Lists the GPIO chips of this machine and their lines instead, in use or not, whatever is configured
     #[arg(long, conflicts_with_all = ["at", "config", "platform"])]
     pub(crate) hardware: bool,
-    /// Prints one JSON document
+    /// Prints one JSON document, of the GPIO only; `soquete status --json` has the lines that are configured
     #[arg(long, requires = "hardware")]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -256,7 +256,9 @@ pub(crate) struct Toggle {
 ///
 /// Takes a lease on the line, switches it where a value is given, renews the lease until Ctrl-C and releases it then,
 /// which leaves the line as it is. Where this program is gone without that, or the network is, the line becomes safe
-/// when the lease ends. Ends with 1 where another owns the line or takes it over.
+/// when the lease ends. Where the process that has the line was started anew, the line is switched again at the next
+/// renewal, of which there are three within the lease. Ends with 1 where another owns the line or takes it over, or
+/// where it cannot be switched.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

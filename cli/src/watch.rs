@@ -216,6 +216,9 @@ impl Printer {
                 table.add(latency_row(["edge", &format!("{} set", self.name(target, line))], &latency));
             }
         }
+        if self.latencies.as_ref().is_some_and(BTreeMap::is_empty) {
+            note(format_args!("no change had the time of an edge"));
+        }
         print(table)
     }
 

@@ -271,6 +271,8 @@ fn wrong_arguments_end_with_2_and_say_what_is_wrong() {
         ("lines --hardware --at unix:@led", "cannot be used with"),
         ("press ON", "ON is a command word"),
         ("set LED dim", "invalid value 'dim'"),
+        ("blink LED 1s --count 0", "expected 1 to 1000000"),
+        ("blink LED 1s --count x", "expected 1 to 1000000"),
         ("get LED --at 127.0.0.1:5555", "write `tcp://127.0.0.1:5555`"),
         ("get LED --timeout 2", "no unit after the number; expected 1ms to 1h"),
         ("toggle LED --at unix:@led -c a.toml", "cannot be used with"),

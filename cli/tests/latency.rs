@@ -201,6 +201,22 @@ fn watch_tells_each_change_how_late_it_was_and_all_of_them_at_the_end() {
     assert!(!plain.contains("edge"), "{plain}");
 }
 
+#[test]
+fn watch_says_that_no_change_had_the_time_of_an_edge() {
+    let place = Place::new();
+    let _led = place.start("led_process");
+    for more in ["", " --json"] {
+        let mut watch = Program::begin(place.soquete(&format!("watch --latency LED{more}")));
+        until("it watches", || {
+            place.run("toggle LED").ok();
+            !watch.log.lines().is_empty()
+        });
+        watch.signal(Signal::INT);
+        assert!(watch.wait().success());
+        watch.next("no change had the time of an edge");
+    }
+}
+
 /// Speaks as a server that knows of no feature: takes one request up and answers it. Returns the request's flags and what
 /// stands behind its head of 13 octets.
 fn serve_as_before(listener: &TcpListener) -> (u8, String) {

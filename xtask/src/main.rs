@@ -21,7 +21,7 @@ use command::Command;
 const COMMANDS: &[Command] = &[
     Command { name: "ci", help: "everything a change must pass: fmt, clippy, Windows, doc, tidy, tests", run: ci::run },
     Command { name: "count", help: "the instructions that a request costs, by callgrind", run: count::run },
-    Command { name: "deb", help: "a Debian package of the program: [--target T | check FILE]", run: deb::run },
+    Command { name: "deb", help: "a Debian package of the program: [all | --target T | check FILE]", run: deb::run },
     Command { name: "pi3", help: "the program on a Raspberry Pi 3 that qemu emulates; not in ci", run: pi3::run },
     Command { name: "rig", help: "the program on a real kernel with simulated GPIO: [kernel | FILTER]", run: rig::run },
     Command { name: "static", help: "the program for arm64, in need of no library", run: deb::run_static },

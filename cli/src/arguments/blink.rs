@@ -45,7 +45,7 @@ pub(crate) struct Blink {
     #[arg(value_parser = blink_time)]
     pub(crate) off: Option<Timeout>,
     /// How many times it is on: 1 to 1000000
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(BLINKS_MAX)))]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub(crate) count: Option<u32>,
     #[command(flatten)]
     pub(crate) reached: Reached,
@@ -54,6 +54,12 @@ pub(crate) struct Blink {
 /// Reads how long a line that blinks is on or off.
 fn blink_time(text: &str) -> Result<Timeout, String> {
     bounded(text, BLINK_MIN..=BLINK_MAX, "10ms to 1h, such as 500ms")
+}
+
+/// Reads how many times a line that blinks is on.
+fn count(text: &str) -> Result<u32, String> {
+    let count = text.parse().ok().filter(|count| (1..=BLINKS_MAX).contains(count));
+    count.ok_or_else(|| format!("expected 1 to {BLINKS_MAX}"))
 }
 
 #[cfg(test)]
