@@ -84,7 +84,7 @@ pub(super) struct RuleTable {
     #[serde(rename = "as")]
     pub(super) delivery: Option<Read<Delivery>>,
     pub(super) within: Option<Read<Timeout>>,
-    pub(super) lease: Option<Read<Timeout>>,
+    pub(super) lease: Option<Spanned<Read<Timeout>>>,
 }
 
 /// Every `[[processes.NAME.rules]]` of a process.

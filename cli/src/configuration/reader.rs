@@ -264,6 +264,7 @@ impl Reader {
 
     fn rule(&mut self, process: usize, rule: usize, table: RuleTable) -> RuleConfig {
         self.places.insert(Place::On { process, rule }, table.on.span());
+        self.places.extend(table.lease.as_ref().map(|lease| (Place::Lease { process, rule }, lease.span())));
         for (nth, command) in table.send.0.iter().enumerate() {
             self.places.insert(Place::Send { process, rule, nth }, command.span());
         }
@@ -278,7 +279,7 @@ impl Reader {
             send: words(table.send).map(|Command(command)| command).collect(),
             to: words(table.to).collect(),
             delivery: table.delivery.map_or(Delivery::Frames, |Read(delivery)| delivery),
-            lease: table.lease.map(|Read(lease)| lease.duration()),
+            lease: table.lease.map(|lease| lease.into_inner().0.duration()),
             within: table.within.map_or(WITHIN_DEFAULT, |Read(within)| within.duration()),
         }
     }

@@ -70,6 +70,13 @@ pub enum Place {
         /// Which of its commands.
         nth: usize,
     },
+    /// How long a rule leases what it sends to.
+    Lease {
+        /// The process.
+        process: usize,
+        /// Which of its rules.
+        rule: usize,
+    },
     /// An endpoint that a rule sends to.
     To {
         /// The process.
@@ -102,6 +109,14 @@ impl Place {
     pub(super) fn send(self, nth: usize) -> Self {
         match self {
             Self::Rule { process, nth: rule } => Self::Send { process, rule, nth },
+            _ => self,
+        }
+    }
+
+    /// Returns the place of the lease of the rule here; any other place as it is.
+    pub(super) fn lease(self) -> Self {
+        match self {
+            Self::Rule { process, nth } => Self::Lease { process, rule: nth },
             _ => self,
         }
     }

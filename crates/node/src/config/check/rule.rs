@@ -69,19 +69,19 @@ impl Check<'_> {
     fn lease(&mut self, place: Place, rule: &RuleConfig) {
         let Some(time) = rule.lease else { return };
         if !(LEASE_MIN..=RULE_LEASE_MAX).contains(&time) {
-            self.found(place, Problem::BadLease(LeaseProblem::Time));
+            self.found(place.lease(), Problem::BadLease(LeaseProblem::Time));
         }
         if rule.to.is_empty() {
-            self.found(place, Problem::BadLease(LeaseProblem::ToItself));
+            self.found(place.lease(), Problem::BadLease(LeaseProblem::ToItself));
         } else if rule.delivery == Delivery::Text {
-            self.found(place, Problem::BadLease(LeaseProblem::InText));
+            self.found(place.lease(), Problem::BadLease(LeaseProblem::InText));
         }
         for (nth, to) in rule.to.iter().enumerate().filter(|(_, to)| to.reaches_many()) {
             self.found(place.to(nth), Problem::BadLease(LeaseProblem::OfGroup(to.clone())));
         }
         let lines = lines_of(rule).len();
         if lines > LINES_PER_COMMAND_MAX {
-            self.found(place, Problem::BadLease(LeaseProblem::Wide { lines }));
+            self.found(place.lease(), Problem::BadLease(LeaseProblem::Wide { lines }));
         }
     }
 }
@@ -156,7 +156,7 @@ mod tests {
         };
         assert_eq!(lease(None), None);
         let wide = Problem::BadLease(LeaseProblem::Wide { lines: LINES_PER_COMMAND_MAX + 1 });
-        assert_eq!(lease(Some("M ON")), Some((RULE, wide)));
+        assert_eq!(lease(Some("M ON")), Some((RULE.lease(), wide)));
     }
 
     #[test]
