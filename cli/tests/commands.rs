@@ -405,7 +405,8 @@ fn an_endpoint_tells_its_name_and_its_lines() {
         (&process["name"], &process["endpoints"][0]),
         (&"led_process".into(), &board.endpoint.to_string().into())
     );
-    let button = serde_json::json!({"name": "BUTTON", "direction": "input", "value": "unknown", "lease": null});
+    let button =
+        serde_json::json!({"name": "BUTTON", "direction": "input", "value": "unknown", "why": null, "lease": null});
     assert_eq!(process["lines"][1], button);
 }
 
@@ -444,7 +445,9 @@ fn why_a_line_is_unknown_is_said_beside_its_value() {
     while !machine.run(&["lines"]).done().contains(&format!("unknown: {why}")) {
         assert!(begun.elapsed() < PATIENCE, "{}", machine.run(&["status"]).out);
     }
-    assert!(machine.run(&["lines", "--at", &endpoint]).done().contains(&format!("unknown: {why}")));
+    for command in ["lines", "status"] {
+        assert!(machine.run(&[command, "--at", &endpoint]).done().contains(&format!("unknown: {why}")), "{command}");
+    }
     for command in [&["get", "FAR"][..], &["get", "far", "--at", &endpoint]] {
         let run = machine.run(command);
         assert_eq!((run.code, run.out.as_str()), (Some(0), "unknown\n"));

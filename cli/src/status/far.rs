@@ -27,6 +27,8 @@ pub(super) struct FarLine {
     pub(super) direction: &'static str,
     /// What it has.
     pub(super) value: Value,
+    /// Why it is unknown, where the board says so.
+    pub(super) why: Option<String>,
     /// Who owns it; nothing where nobody does.
     pub(super) lease: Option<LeaseStatus>,
 }
@@ -34,7 +36,7 @@ pub(super) struct FarLine {
 impl From<Row> for FarLine {
     fn from(row: Row) -> Self {
         let (name, direction) = (row.name.to_string(), answer::direction(row.direction));
-        Self { name, direction, value: row.value, lease: row.lease }
+        Self { name, direction, value: row.value, why: row.why, lease: row.lease }
     }
 }
 

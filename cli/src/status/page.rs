@@ -8,7 +8,7 @@ use soquete_node::status::{LineStatus, ProcessStatus, RuleLatency, RuleStatus};
 
 use super::far::Far;
 use super::{Answer, Document};
-use crate::command::answer::{owner, plain};
+use crate::command::answer::{known, owner, plain};
 use crate::command::latency::{LATENCY_HEAD, latency_row};
 use crate::command::moment::{Moment, Span};
 use crate::command::table::Table;
@@ -248,7 +248,7 @@ fn write_far(f: &mut fmt::Formatter<'_>, far: &Far) -> fmt::Result {
     let mut table = Table::new(&["LINE", "DIRECTION", "VALUE", "LEASED BY"]).indented(INDENT);
     for line in &far.lines {
         let owner = owner(line.lease.as_ref());
-        table.add([line.name.clone(), line.direction.to_owned(), line.value.to_string(), owner]);
+        table.add([line.name.clone(), line.direction.to_owned(), known(line.value, line.why.as_deref()), owner]);
     }
     write!(f, "{table}")
 }
