@@ -14,7 +14,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{self, RecvFlags, SocketType};
 
@@ -27,8 +27,9 @@ pub use peer::Peer;
 /// A connection of any kind: TCP, Unix, seqpacket or `mem:`.
 ///
 /// It is one descriptor; dropping it closes it at once, while the kernel goes on sending what was written;
-/// [`close_within`](Stream::close_within) waits for that, and [`abort`](Stream::abort) throws it away. `&Stream` reads and writes too, so one thread can read while another
-/// writes. A write to a stream whose peer is gone is an error (EPIPE), never a signal. Small writes leave at once:
+/// [`close_within`](Stream::close_within) waits for that, and [`abort`](Stream::abort) throws it away. `&Stream` reads and
+/// writes too, so one thread can read while another writes. A signal interrupts neither; the time of a timeout then begins
+/// anew. A write to a stream whose peer is gone is an error (EPIPE), never a signal. Small writes leave at once:
 /// TCP_NODELAY is set.
 ///
 /// Over **seqpacket** each write is one packet, and each read takes one. A packet longer than the kernel takes (about
@@ -68,7 +69,8 @@ impl Cut {
     /// Reads what is there; a packet that does not fit is an error, never cut.
     pub(crate) fn receive(self, socket: impl AsFd, buf: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
         let max_bytes = buf.len();
-        whole(net::recv(socket, buf, flags | self.flags())?.1, max_bytes)
+        let (_, len) = retry_on_intr(|| net::recv(socket.as_fd(), &mut *buf, flags | self.flags()))?;
+        whole(len, max_bytes)
     }
 
     /// Reads behind what is in `input`, as much as it has room for.
@@ -211,7 +213,7 @@ pub(crate) fn send(socket: impl AsFd, octets: &[u8]) -> io::Result<usize> {
         // As a packet it would be read as the end.
         return Ok(0);
     }
-    Ok(net::send(socket, octets, system::NO_SIGNAL)?)
+    Ok(retry_on_intr(|| net::send(socket.as_fd(), octets, system::NO_SIGNAL))?)
 }
 
 pub(crate) fn shutdown(socket: impl AsFd, how: Shutdown) -> io::Result<()> {

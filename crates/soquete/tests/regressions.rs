@@ -368,3 +368,29 @@ fn all_together_are_not_kept_more_for_than_the_loop_may_hold() {
     assert!(endings.iter().all(is_too_much), "{endings:?}");
     served.assert_serves();
 }
+
+/// signal(7): where a socket has a timeout, a stop and its end interrupt what waits, without any handler.
+#[test]
+fn a_process_that_was_held_goes_on_reading() {
+    alone("a_process_that_was_held_goes_on_reading", || {
+        let (mut near, mut far) = Stream::pair().unwrap();
+        far.set_receive_timeout(Some(PATIENCE)).unwrap();
+        let (tell, told) = mpsc::channel();
+        let reading = std::thread::spawn(move || {
+            tell.send(rustix::thread::gettid().as_raw_nonzero()).unwrap();
+            far.read(&mut [0; 64]).map(|len| (len, far))
+        });
+        let stat = format!("/proc/self/task/{}/stat", told.recv().unwrap());
+        while !std::fs::read_to_string(&stat).unwrap().contains(") S ") {
+            std::thread::yield_now();
+        }
+        // It comes back only when this process goes on.
+        let line = format!(
+            "kill -STOP {0}; until grep -q 'T (stopped)' /proc/{0}/status; do :; done; kill -CONT {0}",
+            std::process::id()
+        );
+        assert!(std::process::Command::new("/bin/sh").args(["-c", &line]).status().unwrap().success());
+        near.write_all(b"LED ON").unwrap();
+        assert_eq!(reading.join().unwrap().unwrap().0, 6);
+    });
+}

@@ -86,7 +86,7 @@ pub(crate) fn connect_start(socket: &OwnedFd, address: &SocketAddr) -> rustix::i
 /// Writes several buffers with one call.
 pub(crate) fn send_vectored(socket: &OwnedFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
     let mut nothing = SendAncillaryBuffer::default();
-    Ok(net::sendmsg(socket, bufs, &mut nothing, NO_SIGNAL)?)
+    Ok(retry_on_intr(|| net::sendmsg(socket, bufs, &mut nothing, NO_SIGNAL))?)
 }
 
 /// Lets a port be taken although connections of a former listener have not quite ended, or not.
