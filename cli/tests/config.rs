@@ -282,6 +282,7 @@ fn wrong_arguments_end_with_2_and_say_what_is_wrong() {
         ("bench ping tcp://127.0.0.1:5555 64 soon", "expected seconds, such as 2 or 0.5"),
         ("completions klingon", "invalid value 'klingon'"),
         ("manual dim", "no command \"dim\"\n`soquete --help` lists the commands"),
+        ("manual help", "no command \"help\"\n`soquete --help` lists the commands"),
     ] {
         let arguments: Vec<&str> = arguments.split(' ').collect();
         home.run(&arguments).refused(2, &[words]);

@@ -88,7 +88,7 @@ fn play(scenes: &[&Scene], parts: &Parts) -> Result<(), Failure> {
     }
     let seconds = begin.elapsed().as_secs_f64();
     if failed.is_empty() {
-        println!("rig: {} scenes, {seconds:.1} s", scenes.len());
+        println!("rig: all {} passed, {seconds:.1} s", scenes.len());
         return Ok(());
     }
     Err(Failure::Failed(format!("{} of {} scenes failed: {}", failed.len(), scenes.len(), failed.join(", "))))

@@ -49,7 +49,9 @@ impl Manual {
         program.build();
         let mut command = &program;
         for name in &self.command {
-            command = command.find_subcommand(name).ok_or_else(|| {
+            // `help` is explained by --help, and has no page.
+            let found = command.find_subcommand(name).filter(|found| found.get_name() != "help");
+            command = found.ok_or_else(|| {
                 Failure::usage(format!("no command {name:?}")).act("`soquete --help` lists the commands")
             })?;
         }
@@ -62,7 +64,6 @@ impl Manual {
 /// Renders a manual page. What stands behind the help, examples and tables, keeps its lines.
 fn render(command: clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
     let behind = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string);
-    // `help` is explained by --help, and has no page.
     let has_help = command.find_subcommand("help").is_some();
     let command = if has_help { command.mut_subcommand("help", |help| help.hide(true)) } else { command };
     let man = clap_mangen::Man::new(command.after_help(None).after_long_help(None));
