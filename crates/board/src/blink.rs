@@ -319,6 +319,24 @@ mod tests {
     }
 
     #[test]
+    fn back_ends_that_are_slower_than_the_lines_blink_leave_room_for_everything_else() {
+        let mut scene = Scene::new(&["A", "B", "C", "D"], &[]);
+        scene.ask(1, "A blink 10 10, B blink 10 10, C blink 10 10, D blink 10 10");
+        assert_eq!(scene.obeyed().len(), 1);
+        for _ in 0..10 {
+            scene.wait_until(u64::try_from(scene.board.timeout().unwrap().max(scene.now).as_millis()).unwrap());
+            let mut told = scene.said();
+            // While the one is set the other is due again, most of the time.
+            while !scene.actions.is_empty() && told.len() < 100 {
+                scene.now += ms(7);
+                scene.acted(Ok(()));
+                told.extend(scene.said());
+            }
+            assert!(told.len() <= 4, "{}", told.len());
+        }
+    }
+
+    #[test]
     fn a_line_that_stops_goes_turns_round_or_is_lost_ends_it() {
         let ends: [fn(&mut Scene); 5] = [
             |scene| scene.board.stop(scene.now),

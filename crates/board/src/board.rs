@@ -54,8 +54,13 @@ impl Board {
 
     /// Takes a fact.
     pub fn handle(&mut self, now: Duration, fact: Fact) {
-        // A board that was held up must not take what came after the end of a lease, or of a pulse, before that end.
-        self.catch_up(now);
+        match &fact {
+            // No change of a line that blinks comes of one that was done: where back-ends are slower than lines blink, one
+            // would follow the other without end.
+            Fact::Acted { .. } => self.end_leases(now),
+            // A board that was held up must not take what came after the end of a lease, or of a pulse, before that end.
+            _ => self.catch_up(now),
+        }
         match fact {
             Fact::Command(command) => self.command(now, command),
             Fact::Acted { action, line, outcome, at } => self.acted(now, (action, line), outcome, at),

@@ -9,8 +9,8 @@ use crate::{ActionId, LineId, Value};
 /// What time does.
 impl Board {
     /// Does what is due before anything that is told at `now`: ends the leases whose time is over, and changes the lines
-    /// that pulse or blink. Every fact and [`handle_timeout`](Board::handle_timeout) do so first; alone it can come before
-    /// the edges that happened meanwhile.
+    /// that pulse or blink. Every fact and [`handle_timeout`](Board::handle_timeout) do so first, but for
+    /// [`Acted`](crate::Fact::Acted), which ends leases alone. By itself it can come before the edges that happened meanwhile.
     pub fn catch_up(&mut self, now: Duration) {
         self.end_leases(now);
         self.step(now);
