@@ -73,6 +73,10 @@ struct Printer {
     latencies: Option<Latencies>,
 }
 
+/// Lines of each target whose latencies are summed: 1,024, as many as a board has. What a far end tells of more is printed
+/// and not summed.
+const SUMMED_MAX: usize = 1024;
+
 type Latencies = BTreeMap<(usize, LineName), Histogram>;
 
 /// Prints each change until Ctrl-C.
@@ -201,7 +205,10 @@ impl Printer {
     /// Adds how long a change was after its cause to those of its line.
     fn count(&mut self, place: usize, happening: &Happening) {
         if let (Some(latencies), Some(lag)) = (&mut self.latencies, happening.lag) {
-            latencies.entry((place, happening.change.name.clone())).or_default().add(lag);
+            let key = (place, happening.change.name.clone());
+            if latencies.len() < SUMMED_MAX * self.targets.len() || latencies.contains_key(&key) {
+                latencies.entry(key).or_default().add(lag);
+            }
         }
     }
 
@@ -263,5 +270,27 @@ fn print_json(document: &impl Serialize) -> Result<(), Failure> {
 fn announce(target: &Target, names: &[String]) {
     if stderr().is_terminal() {
         note(format_args!("watching {} of {}; Ctrl-C ends", names.join(", "), target.name()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::command::answer::Change;
+
+    #[test]
+    fn however_many_lines_a_far_end_tells_of_no_more_are_summed_than_a_board_has() {
+        let targets = vec![Target::at(&"mem:far".parse().unwrap())];
+        let latencies = Some(Latencies::new());
+        let mut printer = Printer { targets, is_json: false, shared: vec![], width: 0, latencies };
+        for nth in (0..SUMMED_MAX + 2).chain([0]) {
+            let (name, value) = (format!("L{nth}").parse().unwrap(), Value::On);
+            let change = Change { name, value, time_us: 0, by: String::new() };
+            printer.count(0, &Happening { change, seq: 1, missed: 0, lag: Some(Duration::ZERO) });
+        }
+        let counts: Vec<_> = printer.latencies.iter().flatten().map(|(_, sum)| sum.status().unwrap().count).collect();
+        assert_eq!((counts.len(), counts.iter().sum::<u64>()), (SUMMED_MAX, SUMMED_MAX as u64 + 1));
     }
 }

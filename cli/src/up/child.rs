@@ -137,7 +137,8 @@ fn tell(lifeline: Stream, held: Vec<OwnedFd>, configuration: Arc<str>) -> io::Re
 /// Reads in a process what [`tell`] says, and returns the configuration and the descriptors, whose `names` came by [`HELD`].
 ///
 /// # Errors
-/// `up` is gone, or the standard input is none of its.
+/// `up` is gone, or the standard input is none of its; not each name has its descriptor, since no more may be open: then
+/// nobody can say which are there.
 pub(crate) fn told(lifeline: &Stream, names: &str) -> io::Result<(Vec<u8>, Vec<Held>)> {
     let (mut text, mut held) = (Vec::new(), Vec::new());
     while text.last() != Some(&CONFIGURATION_END) {
@@ -153,7 +154,12 @@ pub(crate) fn told(lifeline: &Stream, names: &str) -> io::Result<(Vec<u8>, Vec<H
         }
     }
     text.pop();
-    Ok((text, names.split(HELD_SEPARATOR).map(str::to_owned).zip(held).collect()))
+    let names: Vec<_> = names.split(HELD_SEPARATOR).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    if names.len() != held.len() {
+        let wrong = format!("{} descriptors came for {} names", held.len(), names.len());
+        return Err(io::Error::other(wrong));
+    }
+    Ok((text, names.into_iter().zip(held).collect()))
 }
 
 fn ending(status: ExitStatus) -> String {
@@ -202,6 +208,13 @@ mod tests {
         (&here).write_all(b"[processes").unwrap();
         drop(here);
         assert_eq!(told(&there, "").unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_descriptor_that_did_not_arrive_lets_no_other_be_taken_for_it() {
+        let (here, there) = Stream::pair().unwrap();
+        let _lifeline = tell(here, vec![io::pipe().unwrap().0.into()], "".into()).unwrap();
+        assert_eq!(told(&there, "lost:there").unwrap_err().to_string(), "1 descriptors came for 2 names");
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(super) enum Told {
     Ready,
     /// This descriptor is to be held for it under this name.
     Hold(String, OwnedFd),
+    /// A descriptor was to be held under this name, and did not arrive: no more may be open.
+    Lost(String),
     /// What is held under this name is to be closed.
     GiveBack(String),
 }
@@ -42,6 +44,7 @@ impl Told {
         let name = || Some(str::from_utf8(lines().find_map(|line| line.strip_prefix(b"FDNAME="))?).ok()?.to_owned());
         match descriptor {
             Some(descriptor) if has("FDSTORE=1") => Some(Self::Hold(name()?, descriptor)),
+            None if has("FDSTORE=1") => Some(Self::Lost(name()?)),
             _ if has("FDSTOREREMOVE=1") => Some(Self::GiveBack(name()?)),
             _ => has("READY=1").then_some(Self::Ready),
         }
@@ -163,6 +166,8 @@ mod tests {
         assert_eq!(end.read(&mut [0; 9]).unwrap(), 1);
         UnixDatagram::unbound().unwrap().send_to(b"FDSTOREREMOVE=1\nFDNAME=x", &path).unwrap();
         assert!(matches!(readiness.next(), Some((_, Told::GiveBack(name))) if name == "x"));
+        UnixDatagram::unbound().unwrap().send_to(b"FDSTORE=1\nFDNAME=y", &path).unwrap();
+        assert!(matches!(readiness.next(), Some((_, Told::Lost(name))) if name == "y"));
     }
 
     #[test]

@@ -217,6 +217,12 @@ impl Supervisor {
                         self.crew.say(&format!("{who}: {why}"));
                     }
                 }
+                Told::Lost(name) => {
+                    let who = member.name.clone();
+                    self.crew.say(&format!(
+                        "{who}: {name:?} did not arrive, and is not held if it dies; more open files help (`ulimit -n`)"
+                    ));
+                }
                 Told::GiveBack(name) => member.outputs.give_back(&name),
             }
         }

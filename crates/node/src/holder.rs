@@ -33,6 +33,9 @@ use std::time::Duration;
 /// What the name of each held descriptor begins with, so that sockets of another kind can lie in the same store.
 const PREFIX: &str = "gpio/";
 
+/// The longest name of a descriptor, in octets: 255, as systemd has it. Ours are shorter.
+const NAME_MAX_BYTES: usize = 255;
+
 /// How long a datagram may wait for who holds, and the answer to it: 2 s. Whoever holds answers within milliseconds; one
 /// that is stopped must not keep the process from its other lines.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -141,10 +144,13 @@ pub(crate) fn name(line: &str, place: &str) -> String {
     name
 }
 
-/// Returns the line whose descriptor has this name, as the configuration calls it; nothing where it is no line's.
+/// Returns the line whose descriptor has this name, as the configuration calls it; nothing where it is no line's, or longer
+/// than 255 octets, or has something in it that is no ASCII letter, digit or sign, or a colon, which stands between names.
 #[must_use]
 pub fn line_of(name: &str) -> Option<&str> {
-    name.strip_prefix(PREFIX)?.split_once('/').map(|(line, _)| line)
+    let is_allowed =
+        name.len() <= NAME_MAX_BYTES && name.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':');
+    Some(name).filter(|_| is_allowed)?.strip_prefix(PREFIX)?.split_once('/').map(|(line, _)| line)
 }
 
 /// Drives the output behind a descriptor that is held, at once; on and off are as its last configuration said.
@@ -166,7 +172,12 @@ mod tests {
         assert_eq!(name, "gpio/LED/a%20chip%3A%20%C3%BC%25/17");
         assert_eq!(line_of(&name), Some("LED"));
         assert_eq!([line_of("tcp"), line_of("gpio/LED")], [None, None]);
+        let long = format!("gpio/LED/{}", "x".repeat(NAME_MAX_BYTES));
+        assert_eq!(line_of(&long[..NAME_MAX_BYTES]), Some("LED"));
+        for name in ["gpio/LED/soc:1", "gpio/LED/\0", "gpio/LED/\n", "gpio/LED/a b", "gpio/LED/ü", &long] {
+            assert_eq!(line_of(name), None, "{name:?}");
+        }
         // The longest: a line, a label and an offset of as many octets as there can be.
-        assert!(super::name(&"x".repeat(32), &format!("{}/4294967295", "ü".repeat(15))).len() <= 255);
+        assert!(super::name(&"x".repeat(32), &format!("{}/4294967295", "ü".repeat(15))).len() <= NAME_MAX_BYTES);
     }
 }
