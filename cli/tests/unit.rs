@@ -188,3 +188,16 @@ fn the_unit_is_exposed_little_and_has_no_mistake() {
     let wrong: Vec<&str> = run.err.lines().filter(|line| !line.contains("/usr/bin/soquete is not exec")).collect();
     assert_eq!(wrong, [""; 0], "where the program is not installed, that is all there is to say");
 }
+
+/// Without `User=` systemd takes the name before the `@`; a group of that name, which is no user's, keeps it from starting.
+#[test]
+fn each_unit_has_a_user_that_is_called_as_no_group_is() {
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist");
+    let read = |file: &str| std::fs::read_to_string(dist.join(file)).unwrap();
+    let unit = read("soquete@.service");
+    let user = unit.lines().find_map(|line| line.strip_prefix("User=")).unwrap_or("soquete");
+    assert!(user.contains("%i"), "all processes would be one user, {user}");
+    let groups = read("soquete.sysusers");
+    let mut groups = groups.lines().filter_map(|line| line.strip_prefix("g ")?.split_whitespace().next());
+    assert!(groups.all(|group| group != user), "{user} is a group, too");
+}
